@@ -1,0 +1,30 @@
+# No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
+.PHONY: build setup test lint sanitize clean
+
+build: setup
+	cmake --preset default
+	cmake --build --preset programs
+
+setup:
+	@deploy/setup
+
+test: setup
+	cmake --preset default
+	cmake --build --preset default
+	ctest --preset test
+
+lint: setup
+	cmake --preset default
+	cmake --build --preset lint
+	ctest --preset lint
+
+sanitize: setup
+	cmake --preset address
+	cmake --build --preset address
+	ctest --preset address
+	cmake --preset thread
+	cmake --build --preset thread
+	ctest --preset thread
+
+clean:
+	cmake -E rm -rf build

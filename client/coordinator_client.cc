@@ -1,0 +1,368 @@
+#include "client/coordinator_client.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "etude/v1/client.grpc.pb.h"
+#include "lib/base/status.h"
+#include "proto/blob_client.h"
+#include "proto/channel.h"
+#include "proto/convert.h"
+#include "proto/grpc_status.h"
+
+namespace etude {
+namespace {
+
+constexpr int kMaxPointsPerMessage = 1 << 20;
+constexpr std::size_t kMaxCurvePoints = std::size_t{1} << 28;
+
+absl::StatusOr<RunProgress> ProgressFromWire(const v1::RunProgress& wire) {
+  RunProgress progress;
+  ASSIGN_OR_RETURN(progress.run, FromWire(wire.run()));
+  progress.step = wire.step();
+  progress.train_loss = wire.train_loss();
+  progress.val_probe = wire.val_probe();
+  progress.tokens_per_s = wire.tokens_per_s();
+  progress.worker = WorkerId(wire.worker());
+  progress.attempts = wire.attempts();
+  progress.wait_reason = wire.wait_reason();
+  return progress;
+}
+
+absl::StatusOr<std::vector<RunProgress>> RunsFromWire(
+    const google::protobuf::RepeatedPtrField<v1::RunProgress>& wire) {
+  std::vector<RunProgress> runs;
+  for (const v1::RunProgress& run : wire) {
+    ASSIGN_OR_RETURN(RunProgress progress, ProgressFromWire(run));
+    runs.push_back(std::move(progress));
+  }
+  return runs;
+}
+
+absl::StatusOr<SweepSummary> SummaryFromWire(const v1::SweepSummary& wire) {
+  SweepSummary summary;
+  ASSIGN_OR_RETURN(summary.sweep, FromWire(wire.sweep()));
+  summary.queued = wire.queued();
+  summary.running = wire.running();
+  summary.succeeded = wire.succeeded();
+  summary.failed = wire.failed();
+  summary.cancelled = wire.cancelled();
+  return summary;
+}
+
+absl::StatusOr<SweepView> ViewFromWire(const v1::GetSweepResponse& wire) {
+  SweepView view;
+  ASSIGN_OR_RETURN(view.summary, SummaryFromWire(wire.summary()));
+  ASSIGN_OR_RETURN(view.runs, RunsFromWire(wire.runs()));
+  view.eta_s = wire.eta_seconds();
+  return view;
+}
+
+CoordinatorInfo InfoFromWire(const v1::GetInfoResponse& wire) {
+  CoordinatorInfo info;
+  info.software = wire.software();
+  info.protocol = wire.protocol();
+  info.sqlite_version = wire.sqlite_version();
+  info.schema_version = wire.schema_version();
+  info.started_at_us = wire.started_at_us();
+  info.now_us = wire.now_us();
+  info.state_dir = wire.state_dir();
+  info.free_bytes = wire.free_bytes();
+  info.active_sweeps = wire.active_sweeps();
+  info.queued_jobs = wire.queued_jobs();
+  info.leased_jobs = wire.leased_jobs();
+  info.online_workers = wire.online_workers();
+  info.read_only = wire.read_only();
+  info.read_only_reason = wire.read_only_reason();
+  return info;
+}
+
+// The transport's own words for no connection end with the reason; what comes before says the
+// endpoint again. Words of the coordinator stay whole.
+std::string ShortReason(const std::string& message) {
+  if (!message.starts_with("failed to connect")) return message;
+  const std::size_t last = message.rfind(": ");
+  return last == std::string::npos ? message : message.substr(last + 2);
+}
+
+// A record the coordinator sent that breaks the contract is its fault, not the user's.
+absl::Status BadAnswer(const absl::Status& status) {
+  if (status.ok()) return status;
+  return Internal("the coordinator's answer cannot be read: " + MessageOf(status));
+}
+
+template <typename T>
+absl::StatusOr<T> Checked(absl::StatusOr<T> value) {
+  if (!value.ok()) return BadAnswer(value.status());
+  return value;
+}
+
+}  // namespace
+
+int ClientProtocol() { return kProtocolVersion; }
+int OldestClientProtocol() { return kOldestProtocolVersion; }
+
+absl::StatusOr<std::string> ReadTokenIfAny(const std::string& path) {
+  absl::StatusOr<std::string> token = ReadTokenFile(path);
+  if (token.status().code() == absl::StatusCode::kNotFound) return std::string();
+  return token;
+}
+
+struct CoordinatorClient::Wire {
+  Wire(const std::string& endpoint, const std::string& token, Clock& the_clock)
+      : channel(ChannelOptions{endpoint, token}),
+        stub(v1::ClientService::NewStub(channel.channel())),
+        blobs(channel, the_clock),
+        clock(the_clock) {}
+
+  // No connection and no answer are one thing to a person: the coordinator is not there.
+  absl::Status Explain(const absl::Status& status) const {
+    if (status.code() == absl::StatusCode::kDeadlineExceeded) {
+      return Unavailable("the coordinator at " + channel.endpoint() +
+                         " did not answer in time: " + MessageOf(status));
+    }
+    if (status.code() != absl::StatusCode::kUnavailable) return status;
+    return Unavailable("no coordinator can be reached at " + channel.endpoint() + ": " +
+                       ShortReason(MessageOf(status)));
+  }
+
+  template <typename Request, typename Response>
+  using Method = grpc::Status (v1::ClientService::Stub::*)(grpc::ClientContext*, const Request&,
+                                                           Response*);
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
+                                RetryOptions retry = {}) {
+    Response response;
+    const absl::Status status = WithRetry(retry, clock, [&] {
+      grpc::ClientContext context;
+      channel.Prepare(context, kControlDeadline);
+      response.Clear();
+      return FromGrpc((stub.get()->*method)(&context, request, &response));
+    });
+    if (!status.ok()) return Explain(status);
+    return response;
+  }
+
+  CoordinatorChannel channel;
+  std::unique_ptr<v1::ClientService::Stub> stub;
+  BlobClient blobs;
+  Clock& clock;
+  absl::Mutex mutex;
+  std::set<grpc::ClientContext*> watches ABSL_GUARDED_BY(mutex);
+};
+
+CoordinatorClient::CoordinatorClient(const std::string& endpoint, const std::string& token,
+                                     Clock& clock)
+    : wire_(std::make_unique<Wire>(endpoint, token, clock)) {}
+CoordinatorClient::~CoordinatorClient() = default;
+
+const std::string& CoordinatorClient::endpoint() const { return wire_->channel.endpoint(); }
+
+absl::StatusOr<CoordinatorInfo> CoordinatorClient::Info() {
+  ASSIGN_OR_RETURN(const v1::GetInfoResponse response,
+                   wire_->Call(&v1::ClientService::Stub::GetInfo, v1::GetInfoRequest()));
+  return InfoFromWire(response);
+}
+
+absl::StatusOr<CoordinatorInfo> CoordinatorClient::Probe() {
+  ASSIGN_OR_RETURN(const v1::GetInfoResponse response,
+                   wire_->Call(&v1::ClientService::Stub::GetInfo, v1::GetInfoRequest(),
+                               RetryOptions{.max_attempts = 1}));
+  return InfoFromWire(response);
+}
+
+absl::StatusOr<PushedCorpus> CoordinatorClient::PushCorpus(const std::string& name,
+                                                           const std::vector<ArtifactFile>& files) {
+  v1::PushCorpusRequest request;
+  request.set_name(name);
+  for (const ArtifactFile& file : files) *request.add_files() = ToWire(file);
+  ASSIGN_OR_RETURN(const v1::PushCorpusResponse response,
+                   wire_->Call(&v1::ClientService::Stub::PushCorpus, request));
+  PushedCorpus pushed;
+  ASSIGN_OR_RETURN(pushed.corpus, Checked(FromWire(response.corpus())));
+  pushed.created = response.created();
+  return pushed;
+}
+
+absl::StatusOr<Corpus> CoordinatorClient::FindCorpus(const std::string& corpus) {
+  v1::GetCorpusRequest request;
+  request.set_corpus(corpus);
+  ASSIGN_OR_RETURN(const v1::GetCorpusResponse response,
+                   wire_->Call(&v1::ClientService::Stub::GetCorpus, request));
+  return Checked(FromWire(response.corpus()));
+}
+
+absl::StatusOr<std::vector<Corpus>> CoordinatorClient::Corpora() {
+  ASSIGN_OR_RETURN(const v1::ListCorporaResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ListCorpora, v1::ListCorporaRequest()));
+  std::vector<Corpus> corpora;
+  for (const v1::Corpus& wire : response.corpora()) {
+    ASSIGN_OR_RETURN(Corpus corpus, Checked(FromWire(wire)));
+    corpora.push_back(std::move(corpus));
+  }
+  return corpora;
+}
+
+absl::StatusOr<Submission> CoordinatorClient::Submit(const SubmitRequest& submit) {
+  v1::SubmitSweepRequest request;
+  request.set_spec_toml(submit.spec_toml);
+  request.set_file_name(submit.file_name);
+  request.set_corpus_id(submit.corpus.text());
+  request.set_expected_sweep_id(submit.expected_sweep_id.text());
+  ASSIGN_OR_RETURN(const v1::SubmitSweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::SubmitSweep, request));
+  Submission submission;
+  ASSIGN_OR_RETURN(submission.sweep, Checked(FromWire(response.sweep())));
+  submission.created = response.created();
+  submission.runs_shared = response.runs_shared();
+  return submission;
+}
+
+absl::StatusOr<std::vector<SweepSummary>> CoordinatorClient::Sweeps() {
+  ASSIGN_OR_RETURN(const v1::ListSweepsResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ListSweeps, v1::ListSweepsRequest()));
+  std::vector<SweepSummary> sweeps;
+  for (const v1::SweepSummary& wire : response.sweeps()) {
+    ASSIGN_OR_RETURN(SweepSummary summary, Checked(SummaryFromWire(wire)));
+    sweeps.push_back(std::move(summary));
+  }
+  return sweeps;
+}
+
+absl::StatusOr<SweepView> CoordinatorClient::FindSweep(const std::string& sweep) {
+  v1::GetSweepRequest request;
+  request.set_sweep(sweep);
+  ASSIGN_OR_RETURN(const v1::GetSweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::GetSweep, request));
+  return Checked(ViewFromWire(response));
+}
+
+absl::StatusOr<Sweep> CoordinatorClient::CancelSweep(const std::string& sweep) {
+  v1::CancelSweepRequest request;
+  request.set_sweep(sweep);
+  ASSIGN_OR_RETURN(const v1::CancelSweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::CancelSweep, request));
+  return Checked(FromWire(response.sweep()));
+}
+
+absl::Status CoordinatorClient::WatchSweep(const std::string& sweep, absl::Duration limit,
+                                           const std::function<bool(const SweepView&)>& on_view) {
+  v1::GetSweepRequest request;
+  request.set_sweep(sweep);
+  grpc::ClientContext context;
+  wire_->channel.Prepare(context, limit);
+  {
+    const absl::MutexLock lock(&wire_->mutex);
+    wire_->watches.insert(&context);
+  }
+  const auto reader = wire_->stub->WatchSweep(&context, request);
+  absl::Status status;
+  v1::GetSweepResponse response;
+  while (status.ok() && reader->Read(&response)) {
+    const absl::StatusOr<SweepView> view = Checked(ViewFromWire(response));
+    status = view.status();
+    if (view.ok() && !on_view(*view)) status = Cancelled("the watch was stopped");
+  }
+  if (!status.ok()) context.TryCancel();
+  const absl::Status end = FromGrpc(reader->Finish());
+  {
+    const absl::MutexLock lock(&wire_->mutex);
+    wire_->watches.erase(&context);
+  }
+  if (!status.ok()) return status;
+  return end.code() == absl::StatusCode::kDeadlineExceeded ? end : wire_->Explain(end);
+}
+
+void CoordinatorClient::StopWatching() {
+  const absl::MutexLock lock(&wire_->mutex);
+  for (grpc::ClientContext* watch : wire_->watches) watch->TryCancel();
+}
+
+absl::StatusOr<std::vector<RunProgress>> CoordinatorClient::Runs(const std::string& sweep) {
+  v1::ListRunsRequest request;
+  request.set_sweep(sweep);
+  ASSIGN_OR_RETURN(const v1::ListRunsResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ListRuns, request));
+  return Checked(RunsFromWire(response.runs()));
+}
+
+absl::StatusOr<RunView> CoordinatorClient::FindRun(const std::string& run) {
+  v1::GetRunRequest request;
+  request.set_run(run);
+  ASSIGN_OR_RETURN(const v1::GetRunResponse response,
+                   wire_->Call(&v1::ClientService::Stub::GetRun, request));
+  RunView view;
+  ASSIGN_OR_RETURN(view.progress, Checked(ProgressFromWire(response.progress())));
+  for (const v1::Job& wire : response.jobs()) {
+    ASSIGN_OR_RETURN(Job job, Checked(FromWire(wire)));
+    view.jobs.push_back(std::move(job));
+  }
+  for (const v1::Attempt& wire : response.attempts()) {
+    AttemptView attempt;
+    ASSIGN_OR_RETURN(attempt.attempt, Checked(FromWire(wire)));
+    ASSIGN_OR_RETURN(attempt.artifacts, Checked(FilesFromWire(wire.artifacts())));
+    view.attempts.push_back(std::move(attempt));
+  }
+  for (const v1::Checkpoint& wire : response.checkpoints()) {
+    ASSIGN_OR_RETURN(Checkpoint checkpoint, Checked(FromWire(wire)));
+    view.checkpoints.push_back(std::move(checkpoint));
+  }
+  view.sweeps.assign(response.sweeps().begin(), response.sweeps().end());
+  return view;
+}
+
+absl::StatusOr<std::vector<LossPoint>> CoordinatorClient::Curve(const std::string& run,
+                                                                const std::vector<Series>& series) {
+  v1::GetCurveRequest request;
+  request.set_run(run);
+  for (const Series one : series) request.add_series(static_cast<std::uint32_t>(one));
+  std::vector<LossPoint> points;
+  const absl::Status status = WithRetry(RetryOptions(), wire_->clock, [&]() -> absl::Status {
+    points.clear();
+    grpc::ClientContext context;
+    wire_->channel.Prepare(context, kDataDeadline);
+    const auto reader = wire_->stub->GetCurve(&context, request);
+    v1::GetCurveResponse response;
+    absl::Status read;
+    while (read.ok() && reader->Read(&response)) {
+      auto part = Checked(FromWire(response.points(), kMaxPointsPerMessage));
+      read = part.status();
+      if (part.ok()) points.insert(points.end(), part->begin(), part->end());
+      if (points.size() > kMaxCurvePoints) read = Internal("the curve has no end");
+    }
+    if (!read.ok()) context.TryCancel();
+    const absl::Status end = FromGrpc(reader->Finish());
+    return read.ok() ? end : read;
+  });
+  if (!status.ok()) return wire_->Explain(status);
+  return points;
+}
+
+absl::StatusOr<std::vector<WorkerView>> CoordinatorClient::Workers() {
+  ASSIGN_OR_RETURN(const v1::ListWorkersResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ListWorkers, v1::ListWorkersRequest()));
+  std::vector<WorkerView> workers;
+  for (const v1::ListWorkersResponse::Entry& entry : response.workers()) {
+    WorkerView view;
+    ASSIGN_OR_RETURN(view.worker, Checked(FromWire(entry.worker())));
+    for (const std::string& run : entry.runs()) view.runs.emplace_back(run);
+    workers.push_back(std::move(view));
+  }
+  return workers;
+}
+
+absl::StatusOr<ArtifactFile> CoordinatorClient::Upload(const std::string& path,
+                                                       const TransferProgress& progress) {
+  absl::StatusOr<ArtifactFile> file = wire_->blobs.Upload(path, progress);
+  if (!file.ok()) return wire_->Explain(file.status());
+  return file;
+}
+
+absl::Status CoordinatorClient::Download(const ArtifactFile& file, const std::string& path,
+                                         const TransferProgress& progress) {
+  return wire_->Explain(wire_->blobs.Download(file, path, progress));
+}
+
+}  // namespace etude

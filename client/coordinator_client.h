@@ -1,0 +1,169 @@
+// What a person's commands ask of the coordinator, in the words of lib/scaling. The only file of
+// the client that knows the wire.
+#ifndef ETUDE_CLIENT_COORDINATOR_CLIENT_H_
+#define ETUDE_CLIENT_COORDINATOR_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/scaling/corpus.h"
+#include "lib/scaling/job.h"
+#include "lib/scaling/loss_point.h"
+#include "lib/scaling/run.h"
+#include "lib/scaling/sweep.h"
+#include "lib/scaling/worker.h"
+
+namespace etude {
+
+// The protocol versions that this client speaks.
+int ClientProtocol();
+int OldestClientProtocol();
+
+// The token in `path`; empty when there is no such file. kPermissionDenied: others may read it;
+// kInvalidArgument: it holds no token.
+absl::StatusOr<std::string> ReadTokenIfAny(const std::string& path);
+
+struct CoordinatorInfo {
+  std::string software;
+  int protocol = 0;
+  std::string sqlite_version;
+  int schema_version = 0;
+  std::int64_t started_at_us = 0;
+  std::int64_t now_us = 0;  // the coordinator's clock
+  std::string state_dir;
+  std::int64_t free_bytes = 0;
+  int active_sweeps = 0;
+  int queued_jobs = 0;
+  int leased_jobs = 0;
+  int online_workers = 0;
+  bool read_only = false;
+  std::string read_only_reason;
+};
+
+struct RunProgress {
+  Run run;
+  std::int64_t step = 0;    // newest committed training step
+  double train_loss = 0;    // at that step; NaN before the first
+  double val_probe = 0;     // newest; NaN before the first
+  double tokens_per_s = 0;  // of the running attempt; 0 when none
+  WorkerId worker;          // that runs it now
+  int attempts = 0;
+  std::string wait_reason;
+};
+
+struct SweepSummary {
+  Sweep sweep;  // spec_toml and resolved_json only from FindSweep and WatchSweep
+  int queued = 0;
+  int running = 0;
+  int succeeded = 0;
+  int failed = 0;
+  int cancelled = 0;
+  int runs() const { return queued + running + succeeded + failed + cancelled; }
+};
+
+struct SweepView {
+  SweepSummary summary;
+  std::vector<RunProgress> runs;  // in the order of the spec
+  double eta_s = 0;               // negative: not known yet
+};
+
+struct AttemptView {
+  Attempt attempt;
+  std::vector<ArtifactFile> artifacts;
+};
+
+struct RunView {
+  RunProgress progress;
+  std::vector<Job> jobs;
+  std::vector<AttemptView> attempts;
+  std::vector<Checkpoint> checkpoints;
+  std::vector<std::string> sweeps;  // names of those that want it
+};
+
+struct WorkerView {
+  Worker worker;
+  std::vector<RunKey> runs;  // that it trains now
+};
+
+struct SubmitRequest {
+  std::string spec_toml;
+  std::string file_name;      // for messages
+  CorpusId corpus;            // when the spec names a directory; else empty
+  SweepId expected_sweep_id;  // of a saved plan; else empty
+};
+
+struct Submission {
+  Sweep sweep;
+  bool created = false;  // false: it was there already
+  int runs_shared = 0;   // that an earlier sweep had made
+};
+
+struct PushedCorpus {
+  Corpus corpus;
+  bool created = false;  // false: the same bytes were there under that name
+};
+
+// Thread-safe. Calls are tried again a few times while the coordinator cannot be reached, then
+// fail with kUnavailable, which names the endpoint; a call that gets no answer in time fails the
+// same way. Other errors are the coordinator's own. SWEEP is a name or an id's prefix, RUN a key's
+// prefix, CORPUS a name or an id's prefix: kNotFound, and kInvalidArgument if ambiguous.
+class CoordinatorClient {
+ public:
+  // Connects lazily. An empty token sends none.
+  CoordinatorClient(const std::string& endpoint, const std::string& token, Clock& clock);
+  ~CoordinatorClient();
+
+  const std::string& endpoint() const;
+
+  absl::StatusOr<CoordinatorInfo> Info();
+  // One try of a short call, for those that poll: kUnavailable at once.
+  absl::StatusOr<CoordinatorInfo> Probe();
+
+  // `files` are in the blob store already.
+  absl::StatusOr<PushedCorpus> PushCorpus(const std::string& name,
+                                          const std::vector<ArtifactFile>& files);
+  absl::StatusOr<Corpus> FindCorpus(const std::string& corpus);
+  absl::StatusOr<std::vector<Corpus>> Corpora();
+
+  absl::StatusOr<Submission> Submit(const SubmitRequest& request);
+  absl::StatusOr<std::vector<SweepSummary>> Sweeps();
+  absl::StatusOr<SweepView> FindSweep(const std::string& sweep);
+  absl::StatusOr<Sweep> CancelSweep(const std::string& sweep);
+
+  // Calls `on_view` at once and after each change until the sweep ends (ok), `on_view` returns
+  // false (kCancelled), the connection breaks (kUnavailable; not tried again) or `limit` has passed
+  // (kDeadlineExceeded).
+  absl::Status WatchSweep(const std::string& sweep, absl::Duration limit,
+                          const std::function<bool(const SweepView&)>& on_view);
+  // Ends the watches that run now, from any thread: they return kCancelled.
+  void StopWatching();
+
+  absl::StatusOr<std::vector<RunProgress>> Runs(const std::string& sweep);  // empty: all
+  absl::StatusOr<RunView> FindRun(const std::string& run);
+  // Ordered by (step, series); empty `series`: all but test.
+  absl::StatusOr<std::vector<LossPoint>> Curve(const std::string& run,
+                                               const std::vector<Series>& series);
+
+  absl::StatusOr<std::vector<WorkerView>> Workers();
+
+  // Called with the bytes moved so far; returning false stops with kCancelled.
+  using TransferProgress = std::function<bool(std::int64_t bytes)>;
+  absl::StatusOr<ArtifactFile> Upload(const std::string& path, const TransferProgress& progress);
+  absl::Status Download(const ArtifactFile& file, const std::string& path,
+                        const TransferProgress& progress);
+
+ private:
+  struct Wire;
+  std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_CLIENT_COORDINATOR_CLIENT_H_

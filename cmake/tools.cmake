@@ -1,0 +1,12 @@
+# ccache and a fast linker, when the machine has them.
+find_program(ETUDE_CCACHE ccache)
+if(ETUDE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ETUDE_CCACHE})
+endif()
+find_program(ETUDE_MOLD mold)
+find_program(ETUDE_LLD NAMES ld.lld ld.lld-14)
+if(ETUDE_MOLD)
+  add_link_options(-fuse-ld=mold)
+elseif(ETUDE_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_link_options(-fuse-ld=lld)
+endif()

@@ -1,0 +1,121 @@
+// etude-coordinator: reads flags and settings, runs the daemon until a signal.
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+
+#include "coordinator/config.h"
+#include "coordinator/daemon.h"
+#include "lib/base/file.h"
+#include "lib/base/status.h"
+
+namespace etude {
+namespace {
+
+constexpr int kExitInternal = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitDataLoss = 9;
+constexpr std::int64_t kMaxConfigBytes = 1 << 20;
+
+constexpr char kExamples[] =
+    "Examples:\n"
+    "  etude-coordinator\n"
+    "      state in $ETUDE_STATE or ~/.local/state/etude, port 7433 of this machine\n"
+    "  etude-coordinator --state /srv/etude --listen 127.0.0.1:0\n"
+    "      any free port; /srv/etude/endpoint then names it\n";
+
+struct Flags {
+  std::string state;
+  std::string listen;
+  std::string config;
+  std::string log_level;
+};
+
+std::string DefaultStateDir() {
+  if (const char* state = std::getenv("ETUDE_STATE"); state != nullptr && *state != '\0') {
+    return state;
+  }
+  if (const char* xdg = std::getenv("XDG_STATE_HOME"); xdg != nullptr && *xdg != '\0') {
+    return std::string(xdg) + "/etude";
+  }
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "." : home) + "/.local/state/etude";
+}
+
+absl::StatusOr<CoordinatorConfig> MakeConfig(const Flags& flags) {
+  CoordinatorConfig config;
+  if (!flags.config.empty()) {
+    ASSIGN_OR_RETURN(const std::string toml, ReadFile(flags.config, kMaxConfigBytes));
+    RETURN_IF_ERROR(ApplyConfigToml(toml, flags.config, config));
+  }
+  if (!flags.state.empty()) config.state_dir = flags.state;
+  if (config.state_dir.empty()) config.state_dir = DefaultStateDir();
+  if (!flags.listen.empty()) config.listen = flags.listen;
+  if (!flags.log_level.empty()) {
+    ASSIGN_OR_RETURN(config.log_level, LogLevelFromName(flags.log_level));
+  }
+  return config;
+}
+
+int Complain(const absl::Status& status) {
+  fmt::print(stderr, "etude-coordinator: {}\n", MessageOf(status));
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+      return kExitUsage;
+    case absl::StatusCode::kDataLoss:
+      return kExitDataLoss;
+    default:
+      return kExitInternal;
+  }
+}
+
+// A second signal ends the process at once.
+void WaitForSignal(const sigset_t& signals) {
+  int received = 0;
+  sigwait(&signals, &received);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  LogInfo(fmt::format("signal {}: stopping", received));
+}
+
+int RunDaemon(const Flags& flags) {
+  // Blocked before any thread starts, so that all threads inherit it.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  const absl::StatusOr<CoordinatorConfig> config = MakeConfig(flags);
+  if (!config.ok()) return Complain(config.status());
+  StartLog("etude-coordinator", config->log_level);
+  const auto daemon = Daemon::Start(*config, SystemClock());
+  if (!daemon.ok()) return Complain(daemon.status());
+  fmt::print("etude-coordinator listening on {}\n", (*daemon)->endpoint());
+  std::fflush(stdout);
+  WaitForSignal(signals);
+  (*daemon)->Stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace etude
+
+int main(int argc, char** argv) {
+  CLI::App app("Schedules sweeps on workers and keeps their results.", "etude-coordinator");
+  etude::Flags flags;
+  app.add_option("--state", flags.state, "directory of the results, made if need be");
+  app.add_option("--listen", flags.listen, "HOST:PORT of this machine; default 127.0.0.1:7433");
+  app.add_option("--config", flags.config, "settings, as in configs/coordinator.toml");
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error");
+  app.set_version_flag("--version", std::string("etude-coordinator ") + etude::kSoftwareVersion);
+  app.footer(etude::kExamples);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : etude::kExitUsage;
+  }
+  return etude::RunDaemon(flags);
+}

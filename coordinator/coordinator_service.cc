@@ -1,0 +1,100 @@
+#include "coordinator/coordinator_service.h"
+
+#include <fmt/format.h>
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+
+namespace etude {
+namespace {
+
+constexpr int kMaxMessageBytes = 4 << 20;
+constexpr int kMaxStreamsPerConnection = 128;
+constexpr int kMaxThreads = 128;
+constexpr int kMaxPollers = 4;
+constexpr std::size_t kMaxBufferBytes = std::size_t{1} << 29;
+constexpr int kMaxMetadataBytes = 16 << 10;
+constexpr int kKeepaliveTimeMs = 20000;
+constexpr int kKeepaliveTimeoutMs = 10000;
+constexpr int kMinPingIntervalMs = 10000;
+
+void SetLimits(grpc::ServerBuilder& builder) {
+  grpc::ResourceQuota quota("coordinator");
+  quota.Resize(kMaxBufferBytes).SetMaxThreads(kMaxThreads);
+  builder.SetResourceQuota(quota);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, kMaxPollers);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+}
+
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+}
+
+// gRPC's own words are for developers: what a user must know comes back as a status.
+void LogGrpc(gpr_log_func_args* args) {
+  Log(LogLevel::kDebug, std::string("grpc: ") + args->message);
+}
+
+}  // namespace
+
+CoordinatorService::CoordinatorService(ClientService::Parts parts)
+    : worker_service_(parts.core, parts.blobs, parts.authentication),
+      client_service_(parts),
+      blob_service_(parts.blobs, parts.authentication) {}
+
+CoordinatorService::~CoordinatorService() { Stop(absl::ZeroDuration()); }
+
+absl::Status CoordinatorService::Start(const std::string& address) {
+  gpr_set_log_function(LogGrpc);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetLimits(builder);
+  SetKeepalive(builder);
+  // Otherwise two coordinators would share a port, and each get some of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  int port = 0;
+  if (!address.empty()) {
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  }
+  builder.RegisterService(&worker_service_);
+  builder.RegisterService(&client_service_);
+  builder.RegisterService(&blob_service_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || (!address.empty() && port == 0)) {
+    server_.reset();
+    return AlreadyExists(
+        fmt::format("address in use: {}; another coordinator may be running; choose a free one: "
+                    "etude-coordinator --listen 127.0.0.1:0",
+                    address));
+  }
+  endpoint_ = fmt::format("{}:{}", address.substr(0, address.rfind(':')), port);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> CoordinatorService::InProcessChannel() {
+  return server_->InProcessChannel(grpc::ChannelArguments());
+}
+
+void CoordinatorService::Stop(absl::Duration patience) {
+  if (server_ == nullptr) return;
+  // gRPC takes a point of its own real-time clock; nothing of ours compares against it.
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(patience));
+  server_.reset();
+}
+
+}  // namespace etude

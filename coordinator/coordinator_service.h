@@ -1,0 +1,46 @@
+// The gRPC server: all services, health and reflection behind one port of this machine.
+#ifndef ETUDE_COORDINATOR_COORDINATOR_SERVICE_H_
+#define ETUDE_COORDINATOR_COORDINATOR_SERVICE_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "coordinator/blob_service.h"
+#include "coordinator/client_service.h"
+#include "coordinator/worker_service.h"
+
+namespace etude {
+
+// Thread-safe.
+class CoordinatorService {
+ public:
+  // What the services are given must outlive this.
+  explicit CoordinatorService(ClientService::Parts parts);
+  ~CoordinatorService();
+
+  // Listens on `address`, HOST:PORT; port 0 picks a free one. kAlreadyExists: the port is taken.
+  // An empty address serves InProcessChannel alone.
+  absl::Status Start(const std::string& address);
+  // HOST:PORT with the real port, once started.
+  const std::string& endpoint() const { return endpoint_; }
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  // Takes no new calls, ends those that are open within `patience`. The core must be stopped or
+  // still running: calls that wait for it are answered by it.
+  void Stop(absl::Duration patience);
+
+ private:
+  WorkerService worker_service_;
+  ClientService client_service_;
+  BlobService blob_service_;
+  std::string endpoint_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_COORDINATOR_SERVICE_H_

@@ -1,0 +1,401 @@
+#include "coordinator/core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+
+namespace etude {
+namespace {
+
+absl::Status Full(const char* what, std::size_t limit) {
+  return ResourceExhausted(
+      fmt::format("the coordinator has {} {} waiting; retry after 1 s", limit, what));
+}
+
+// What those hear whose batch the store did not take.
+absl::Status NotCommitted(const absl::Status& status) {
+  const std::string cause = MessageOf(status);
+  if (status.code() == absl::StatusCode::kResourceExhausted) {
+    return ResourceExhausted("the coordinator is read-only, its disk is full: " + cause +
+                             "; free some space there, it goes on by itself");
+  }
+  return Unavailable("the coordinator could not commit: " + cause + "; send it again");
+}
+
+}  // namespace
+
+template <typename Result>
+Core::Event Core::MakeEvent(Decision<Result> decide, Done<Result> done) {
+  Event event;
+  event.decide = [decide = std::move(decide), done](const Moment& now,
+                                                    Scheduler::Changes& changes) -> Answer {
+    auto result = std::make_shared<Result>(decide(now, changes));
+    return [done, result](const absl::Status& commit) {
+      done(commit.ok() ? std::move(*result) : Result(commit));
+    };
+  };
+  event.refuse = [done](const absl::Status& status) { done(Result(status)); };
+  return event;
+}
+
+template <typename Result>
+Result Core::Wait(Decision<Result> decide) {
+  auto promise = std::make_shared<std::promise<Result>>();
+  std::future<Result> result = promise->get_future();
+  Post(MakeEvent<Result>(std::move(decide),
+                         [promise](Result value) { promise->set_value(std::move(value)); }));
+  return result.get();
+}
+
+// Life.
+
+Core::Core(const CoreOptions& options, Clock& clock, ResultsStore& store)
+    : options_(options), clock_(clock), store_(store), scheduler_(options.scheduler) {}
+
+absl::StatusOr<std::unique_ptr<Core>> Core::Start(const CoreOptions& options, Clock& clock,
+                                                  ResultsStore& store) {
+  std::unique_ptr<Core> core(new Core(options, clock, store));
+  RETURN_IF_ERROR(core->Rebuild(core->Now()));
+  core->thread_ = std::jthread([core = core.get()](std::stop_token stop) { core->Run(stop); });
+  return core;
+}
+
+Core::~Core() { Stop(); }
+
+void Core::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+Moment Core::Now() { return {clock_.MonotonicNow(), ToMicros(clock_.Now())}; }
+
+// Calls.
+
+void Core::Post(Event event) {
+  absl::Status refusal;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) {
+      refusal = Unavailable("the coordinator is stopping; send it again");
+    } else if (events_.size() >= kMaxQueuedEvents) {
+      refusal = Full("changes", kMaxQueuedEvents);
+    } else if (queued_points_ + event.points > kMaxQueuedPoints) {
+      refusal = Full("loss points", kMaxQueuedPoints);
+    } else {
+      queued_points_ += event.points;
+      events_.push_back(std::move(event));
+    }
+  }
+  if (!refusal.ok()) return event.refuse(refusal);
+  work_.notify_one();
+}
+
+void Core::Register(Worker worker, std::vector<HeldAttempt> held,
+                    Done<absl::StatusOr<std::vector<Directive>>> done) {
+  Post(MakeEvent<absl::StatusOr<std::vector<Directive>>>(
+      [this, worker = std::move(worker), held = std::move(held)](const Moment& now,
+                                                                 Scheduler::Changes& changes) {
+        return scheduler_.Register(worker, held, now, changes);
+      },
+      std::move(done)));
+}
+
+void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draining,
+                     Done<absl::StatusOr<std::vector<Directive>>> done) {
+  Event event = MakeEvent<absl::StatusOr<std::vector<Directive>>>(
+      [this, worker = std::move(worker), held = std::move(held), draining](
+          const Moment& now, Scheduler::Changes& changes) {
+        return scheduler_.Heartbeat(worker, held, draining, now, changes);
+      },
+      std::move(done));
+  absl::Status refusal;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) {
+      refusal = Unavailable("the coordinator is stopping; send it again");
+    } else if (heartbeats_.size() >= kMaxQueuedHeartbeats) {
+      refusal = Full("heartbeats", kMaxQueuedHeartbeats);
+    } else {
+      heartbeats_.push_back(std::move(event));
+    }
+  }
+  if (!refusal.ok()) return event.refuse(refusal);
+  work_.notify_one();
+}
+
+void Core::Acquire(AcquireCall call, Done<absl::StatusOr<Scheduler::Acquired>> done) {
+  Event event;
+  event.decide = [this, call = std::move(call), done](const Moment& now,
+                                                      Scheduler::Changes&) -> Answer {
+    Park({call, now.monotonic + call.wait, done, false});
+    return [](const absl::Status&) {};
+  };
+  event.refuse = [done](const absl::Status& status) { done(status); };
+  Post(std::move(event));
+}
+
+void Core::Park(ParkedAcquire call) {
+  const auto same_slot = [&call](const ParkedAcquire& parked) {
+    return parked.call.worker == call.call.worker && parked.call.slot == call.call.slot;
+  };
+  const auto earlier = std::find_if(parked_.begin(), parked_.end(), same_slot);
+  if (earlier != parked_.end()) {
+    earlier->done(Scheduler::Acquired{std::nullopt, "asked again by a later call"});
+    parked_.erase(earlier);
+  }
+  if (parked_.size() >= kMaxParkedAcquires) {
+    return call.done(Full("slots", kMaxParkedAcquires));
+  }
+  parked_.push_back(std::move(call));
+}
+
+void Core::AddPoints(JobId job, int attempt, std::vector<LossPoint> points,
+                     Done<absl::StatusOr<bool>> done) {
+  const std::size_t count = points.size();
+  Event event = MakeEvent<absl::StatusOr<bool>>(
+      [this, job = std::move(job), attempt, points = std::move(points)](
+          const Moment&, Scheduler::Changes& changes) mutable {
+        return scheduler_.AddPoints(job, attempt, std::move(points), changes);
+      },
+      std::move(done));
+  event.points = count;
+  Post(std::move(event));
+}
+
+void Core::CommitCheckpoint(WorkerId worker, Checkpoint checkpoint, Done<absl::Status> done) {
+  Post(MakeEvent<absl::Status>(
+      [this, worker = std::move(worker), checkpoint = std::move(checkpoint)](
+          const Moment& now, Scheduler::Changes& changes) {
+        return scheduler_.CommitCheckpoint(worker, checkpoint, now, changes);
+      },
+      std::move(done)));
+}
+
+void Core::Finish(FinishedAttempt end, Done<absl::Status> done) {
+  Post(MakeEvent<absl::Status>(
+      [this, end = std::move(end)](const Moment& now, Scheduler::Changes& changes) {
+        return scheduler_.Finish(end, now, changes);
+      },
+      std::move(done)));
+}
+
+absl::StatusOr<bool> Core::AddCorpus(const Corpus& corpus) {
+  return Wait<absl::StatusOr<bool>>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.AddCorpus(corpus, now, changes);
+  });
+}
+
+absl::StatusOr<Scheduler::Submitted> Core::Submit(const Sweep& sweep,
+                                                  const std::vector<RunConfig>& configs) {
+  return Wait<absl::StatusOr<Scheduler::Submitted>>(
+      [&](const Moment& now, Scheduler::Changes& changes) {
+        return scheduler_.Submit(sweep, configs, now, changes);
+      });
+}
+
+absl::Status Core::CancelSweep(const SweepId& sweep) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.CancelSweep(sweep, now, changes);
+  });
+}
+
+absl::Status Core::Inspect(const std::function<void(const Scheduler&, const Moment&)>& look) {
+  auto promise = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> result = promise->get_future();
+  Event event;
+  event.changes_nothing = true;
+  event.decide = [this, &look, promise](const Moment& now, Scheduler::Changes&) -> Answer {
+    return [this, &look, promise, now](const absl::Status&) {
+      look(scheduler_, now);
+      promise->set_value(absl::OkStatus());
+    };
+  };
+  event.refuse = [promise](const absl::Status& status) { promise->set_value(status); };
+  Post(std::move(event));
+  return result.get();
+}
+
+std::string Core::ReadOnlyReason() const {
+  std::lock_guard lock(mutex_);
+  return read_only_reason_;
+}
+
+std::uint64_t Core::commits() const {
+  std::lock_guard lock(mutex_);
+  return commits_;
+}
+
+std::uint64_t Core::AwaitCommit(std::uint64_t seen, absl::Duration timeout) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, absl::ToChronoMilliseconds(timeout),
+                    [&] { return commits_ > seen || stopping_; });
+  return commits_;
+}
+
+bool Core::AwaitStop(absl::Duration timeout) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, absl::ToChronoMilliseconds(timeout), [&] { return stopping_; });
+}
+
+// The core's thread.
+
+void Core::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    Batch batch = AwaitWork(stop);
+    const Moment now = Now();
+    AnswerHeartbeats(std::move(batch.heartbeats), now);
+    Process(std::move(batch.events), now);
+  }
+  RefuseAll(Unavailable("the coordinator is stopping; send it again"));
+}
+
+absl::Duration Core::UntilNextDeadline() const {
+  absl::Time next = last_tick_ + options_.tick;
+  for (const ParkedAcquire& parked : parked_) next = std::min(next, parked.deadline);
+  return std::clamp(next - clock_.MonotonicNow(), absl::Milliseconds(1), options_.tick);
+}
+
+Core::Batch Core::AwaitWork(std::stop_token stop) {
+  const auto timeout = absl::ToChronoMilliseconds(UntilNextDeadline());
+  Batch batch;
+  std::unique_lock lock(mutex_);
+  work_.wait_for(lock, stop, timeout, [&] { return !events_.empty() || !heartbeats_.empty(); });
+  batch.heartbeats.assign(std::move_iterator(heartbeats_.begin()),
+                          std::move_iterator(heartbeats_.end()));
+  heartbeats_.clear();
+  std::size_t points = 0;
+  while (!events_.empty() && batch.events.size() < kMaxBatchEvents && points < kMaxBatchPoints) {
+    points += events_.front().points;
+    queued_points_ -= events_.front().points;
+    batch.events.push_back(std::move(events_.front()));
+    events_.pop_front();
+  }
+  return batch;
+}
+
+void Core::AnswerHeartbeats(std::vector<Event> heartbeats, const Moment& now) {
+  for (const Event& heartbeat : heartbeats) {
+    heartbeat.decide(now, heartbeat_changes_)(absl::OkStatus());
+  }
+}
+
+// Once a commit has failed, none is tried for the length of a tick, and memory must be read back
+// first.
+bool Core::MayCommit(const Moment& now) {
+  if (now.monotonic < retry_at_) return false;
+  if (!stale_) return true;
+  const absl::Status rebuilt = Rebuild(now);
+  if (rebuilt.ok()) return true;
+  LogError("read the state back: " + rebuilt.ToString());
+  retry_at_ = now.monotonic + options_.tick;
+  return false;
+}
+
+void Core::Process(std::vector<Event> events, const Moment& now) {
+  const bool may_commit = MayCommit(now);
+  Scheduler::Changes changes = std::exchange(heartbeat_changes_, {});
+  std::vector<Answer> answers;
+  answers.reserve(events.size());
+  for (const Event& event : events) {
+    if (may_commit || event.changes_nothing) {
+      answers.push_back(event.decide(now, changes));
+    } else {
+      event.refuse(last_commit_);
+    }
+  }
+  absl::Status commit = last_commit_;
+  if (may_commit) {
+    if (now.monotonic - last_tick_ >= options_.tick) {
+      last_tick_ = now.monotonic;
+      scheduler_.Tick(now, changes);
+    }
+    ServeParked(now, changes, answers);
+    commit = Commit(changes, now);
+  } else {
+    heartbeat_changes_ = std::move(changes);
+  }
+  for (const Answer& answer : answers) answer(commit);
+}
+
+void Core::ServeParked(const Moment& now, Scheduler::Changes& changes,
+                       std::vector<Answer>& answers) {
+  std::deque<ParkedAcquire> waiting;
+  for (ParkedAcquire& parked : parked_) {
+    const AcquireCall& call = parked.call;
+    const bool gone = call.gone && call.gone->load();
+    const bool waits = now.monotonic < parked.deadline;
+    if (std::exchange(parked.tried, true) && waits && !gone && !scheduler_.HasQueuedJobs()) {
+      waiting.push_back(std::move(parked));
+      continue;
+    }
+    absl::StatusOr<Scheduler::Acquired> acquired = Scheduler::Acquired{};
+    if (gone) {
+      acquired = Cancelled("the caller has gone");
+    } else {
+      acquired = scheduler_.Acquire(call.worker, call.slot, now, changes);
+    }
+    if (acquired.ok() && !acquired->assignment && waits) {
+      waiting.push_back(std::move(parked));
+      continue;
+    }
+    answers.push_back([done = std::move(parked.done),
+                       acquired = std::move(acquired)](const absl::Status& commit) {
+      done(commit.ok() ? acquired : absl::StatusOr<Scheduler::Acquired>(commit));
+    });
+  }
+  parked_ = std::move(waiting);
+}
+
+absl::Status Core::Commit(const Scheduler::Changes& changes, const Moment& now) {
+  if (changes.empty()) return absl::OkStatus();
+  const absl::Status stored = store_.Commit(changes);
+  last_commit_ = stored.ok() ? stored : NotCommitted(stored);
+  if (!stored.ok()) {
+    LogError("commit " + std::to_string(changes.size()) + " changes: " + stored.ToString());
+    retry_at_ = now.monotonic + options_.tick;
+    stale_ = true;
+    const absl::Status rebuilt = Rebuild(now);
+    if (!rebuilt.ok()) LogError("read the state back: " + rebuilt.ToString());
+  }
+  std::lock_guard lock(mutex_);
+  read_only_reason_ = MessageOf(last_commit_);
+  if (stored.ok()) {
+    ++commits_;
+    changed_.notify_all();
+  }
+  return last_commit_;
+}
+
+absl::Status Core::Rebuild(const Moment& now) {
+  ASSIGN_OR_RETURN(StoredState state, store_.Load());
+  Scheduler scheduler(options_.scheduler);
+  RETURN_IF_ERROR(scheduler.Restore(std::move(state), now));
+  scheduler_ = std::move(scheduler);
+  stale_ = false;
+  return absl::OkStatus();
+}
+
+void Core::RefuseAll(const absl::Status& status) {
+  std::deque<Event> events;
+  {
+    std::lock_guard lock(mutex_);
+    events.swap(events_);
+    std::move(heartbeats_.begin(), heartbeats_.end(), std::back_inserter(events));
+    heartbeats_.clear();
+  }
+  for (const Event& event : events) event.refuse(status);
+  for (const ParkedAcquire& parked : parked_) parked.done(status);
+  parked_.clear();
+}
+
+}  // namespace etude

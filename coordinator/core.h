@@ -1,0 +1,170 @@
+// The coordinator's one decider: a thread that drains a bounded queue, decides and applies each
+// event in memory, writes the whole batch in one transaction, commits, then replies to all.
+#ifndef ETUDE_COORDINATOR_CORE_H_
+#define ETUDE_COORDINATOR_CORE_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/scheduler.h"
+#include "lib/base/clock.h"
+#include "storage/results_store.h"
+
+namespace etude {
+
+struct CoreOptions {
+  SchedulerOptions scheduler;
+  absl::Duration tick = absl::Seconds(1);  // how often time passes for the scheduler
+};
+
+// Beyond a limit a call is answered with kResourceExhausted at once.
+inline constexpr std::size_t kMaxQueuedEvents = 8192;
+inline constexpr std::size_t kMaxQueuedPoints = std::size_t{1} << 22;  // about 100 MB
+inline constexpr std::size_t kMaxQueuedHeartbeats = 16384;
+inline constexpr std::size_t kMaxParkedAcquires = 16384;
+// What one transaction takes at most.
+inline constexpr std::size_t kMaxBatchEvents = 1024;
+inline constexpr std::size_t kMaxBatchPoints = std::size_t{1} << 16;
+
+// Thread-safe. A call that takes a `done` returns at once; `done` runs on the core's thread, once
+// the decision is durable, and must neither block nor call back into the core except to post.
+// Every other call blocks until then.
+//
+// Errors beside the scheduler's own: kUnavailable: the batch was not committed, or the core stops;
+// nothing happened, send it again. kResourceExhausted: a queue is full, or the disk is; wait, then
+// send it again.
+class Core {
+ public:
+  template <typename Result>
+  using Done = std::function<void(Result)>;
+
+  // Reads the state from the store and starts the thread. Errors are those of ResultsStore::Load.
+  // `clock` and `store` must outlive the core; the store is touched by no one else.
+  static absl::StatusOr<std::unique_ptr<Core>> Start(const CoreOptions& options, Clock& clock,
+                                                     ResultsStore& store);
+  ~Core();
+  // Answers what waits with kUnavailable and joins the thread. May be called twice.
+  void Stop();
+
+  const SchedulerOptions& scheduler_options() const { return options_.scheduler; }
+
+  // For workers.
+  void Register(Worker worker, std::vector<HeldAttempt> held,
+                Done<absl::StatusOr<std::vector<Directive>>> done);
+  // Answered ahead of everything that is queued, and without a commit.
+  void Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draining,
+                 Done<absl::StatusOr<std::vector<Directive>>> done);
+  struct AcquireCall {
+    WorkerId worker;
+    int slot = 0;
+    absl::Duration wait;
+    std::shared_ptr<std::atomic<bool>> gone;  // set once nobody waits for the answer any more
+  };
+  // Parked, without a thread, until there is a job or the wait is over. A later call for the same
+  // slot takes the place of an earlier one.
+  void Acquire(AcquireCall call, Done<absl::StatusOr<Scheduler::Acquired>> done);
+  void AddPoints(JobId job, int attempt, std::vector<LossPoint> points,
+                 Done<absl::StatusOr<bool>> done);
+  void CommitCheckpoint(WorkerId worker, Checkpoint checkpoint, Done<absl::Status> done);
+  void Finish(FinishedAttempt end, Done<absl::Status> done);
+
+  // For clients.
+  absl::StatusOr<bool> AddCorpus(const Corpus& corpus);
+  absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
+                                              const std::vector<RunConfig>& configs);
+  absl::Status CancelSweep(const SweepId& sweep);
+  // Runs `look` on the core's thread, between batches.
+  absl::Status Inspect(const std::function<void(const Scheduler&, const Moment&)>& look);
+
+  // Whether the store refuses writes, and why; empty: it does not.
+  std::string ReadOnlyReason() const;
+
+  // How many batches have been committed. AwaitCommit returns once that is more than `seen`, or
+  // after `timeout`, or when the core stops. AwaitStop: true if it stops within `timeout`.
+  std::uint64_t commits() const;
+  std::uint64_t AwaitCommit(std::uint64_t seen, absl::Duration timeout);
+  bool AwaitStop(absl::Duration timeout);
+
+ private:
+  // What to tell the caller, once it is known whether the batch was committed.
+  using Answer = std::function<void(const absl::Status& commit)>;
+  struct Event {
+    std::function<Answer(const Moment&, Scheduler::Changes&)> decide;
+    std::function<void(const absl::Status&)> refuse;
+    std::size_t points = 0;
+    bool changes_nothing = false;
+  };
+  struct ParkedAcquire {
+    AcquireCall call;
+    absl::Time deadline;
+    Done<absl::StatusOr<Scheduler::Acquired>> done;
+    bool tried = false;
+  };
+  struct Batch {
+    std::vector<Event> heartbeats;
+    std::vector<Event> events;
+  };
+
+  Core(const CoreOptions& options, Clock& clock, ResultsStore& store);
+  template <typename Result>
+  using Decision = std::function<Result(const Moment&, Scheduler::Changes&)>;
+  template <typename Result>
+  static Event MakeEvent(Decision<Result> decide, Done<Result> done);
+  template <typename Result>
+  Result Wait(Decision<Result> decide);
+  void Post(Event event);
+  void Park(ParkedAcquire call);
+
+  void Run(std::stop_token stop);
+  Batch AwaitWork(std::stop_token stop);
+  absl::Duration UntilNextDeadline() const;
+  void AnswerHeartbeats(std::vector<Event> heartbeats, const Moment& now);
+  void Process(std::vector<Event> events, const Moment& now);
+  void ServeParked(const Moment& now, Scheduler::Changes& changes, std::vector<Answer>& answers);
+  absl::Status Commit(const Scheduler::Changes& changes, const Moment& now);
+  absl::Status Rebuild(const Moment& now);
+  bool MayCommit(const Moment& now);
+  void RefuseAll(const absl::Status& status);
+  Moment Now();
+
+  const CoreOptions options_;
+  Clock& clock_;
+  ResultsStore& store_;
+
+  // Of the core's thread alone.
+  Scheduler scheduler_;
+  std::deque<ParkedAcquire> parked_;
+  Scheduler::Changes heartbeat_changes_;  // go with the next batch
+  absl::Time last_tick_ = absl::InfinitePast();
+  absl::Status last_commit_;                    // as it is told to those whose batch failed
+  absl::Time retry_at_ = absl::InfinitePast();  // after a failure
+  bool stale_ = false;                          // memory is not what the store holds
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any work_;     // something was queued
+  std::condition_variable_any changed_;  // commits_ or stopping_
+  // Guarded by mutex_:
+  std::deque<Event> events_;
+  std::deque<Event> heartbeats_;
+  std::size_t queued_points_ = 0;
+  std::uint64_t commits_ = 0;
+  bool stopping_ = false;
+  std::string read_only_reason_;
+
+  std::jthread thread_;  // last, so that it stops first
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_CORE_H_

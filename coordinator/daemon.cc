@@ -1,0 +1,106 @@
+#include "coordinator/daemon.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "coordinator/coordinator_service.h"
+#include "coordinator/core.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "storage/migrations.h"
+#include "storage/sqlite.h"
+#include "storage/sqlite_results_reader.h"
+#include "storage/sqlite_results_store.h"
+
+namespace etude {
+namespace {
+
+constexpr unsigned kOwnerOnlyDirectory = 0700;
+constexpr char kStoreFile[] = "/etude.db";
+constexpr char kBlobsDirectory[] = "/blobs";
+constexpr char kSelectSqliteVersion[] = "SELECT sqlite_version()";
+
+absl::StatusOr<std::string> SqliteVersion(const std::string& store_path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
+                   Database::Open(store_path, Database::Access::kReadOnly));
+  ASSIGN_OR_RETURN(Statement select, database->Prepare(kSelectSqliteVersion));
+  ASSIGN_OR_RETURN(const bool found, select.Next());
+  return found ? select.Text(0) : "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const CoordinatorConfig& config,
+                                                      Clock& clock) {
+  RETURN_IF_ERROR(CheckListenAddress(config.listen));
+  std::unique_ptr<Daemon> daemon(new Daemon(config, clock));
+  RETURN_IF_ERROR(daemon->OpenState());
+  RETURN_IF_ERROR(daemon->Serve());
+  daemon->collector_ = std::jthread([daemon = daemon.get()] { daemon->CollectBlobs(); });
+  return daemon;
+}
+
+Daemon::Daemon(const CoordinatorConfig& config, Clock& clock) : config_(config), clock_(clock) {}
+
+absl::Status Daemon::OpenState() {
+  RETURN_IF_ERROR(MakeDirectories(config_.state_dir, kOwnerOnlyDirectory));
+  const std::string store_path = config_.state_dir + kStoreFile;
+  ASSIGN_OR_RETURN(store_, SqliteResultsStore::Open(store_path));
+  ASSIGN_OR_RETURN(reader_, SqliteResultsReader::Open(store_path));
+  ASSIGN_OR_RETURN(blobs_, BlobStore::Open(config_.state_dir + kBlobsDirectory));
+  ASSIGN_OR_RETURN(Authentication authentication, Authentication::Open(config_.state_dir));
+  authentication_ = std::make_unique<Authentication>(std::move(authentication));
+  CoreOptions options;
+  options.scheduler = config_.scheduler;
+  ASSIGN_OR_RETURN(core_, Core::Start(options, clock_, *store_));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Serve() {
+  CoordinatorFacts facts;
+  facts.software = kSoftwareVersion;
+  ASSIGN_OR_RETURN(facts.sqlite_version, SqliteVersion(config_.state_dir + kStoreFile));
+  facts.schema_version = static_cast<int>(Migrations().size());
+  facts.state_dir = config_.state_dir;
+  facts.started_at_us = ToMicros(clock_.Now());
+  service_ = std::make_unique<CoordinatorService>(
+      ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts});
+  RETURN_IF_ERROR(service_->Start(config_.listen));
+  return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
+}
+
+Daemon::~Daemon() { Stop(); }
+
+const std::string& Daemon::endpoint() const { return service_->endpoint(); }
+
+void Daemon::Stop() {
+  if (core_ != nullptr) core_->Stop();
+  if (collector_.joinable()) collector_.join();
+  if (service_ == nullptr) return;
+  service_->Stop(kStopPatience);
+  if (store_ == nullptr) return;
+  unlink((config_.state_dir + "/" + kEndpointFile).c_str());
+  reader_.reset();
+  store_.reset();
+}
+
+// A blob that is not named by any row yet may be about to be: only old ones go.
+void Daemon::CollectBlobs() {
+  while (!core_->AwaitStop(kCollectBlobsEvery)) {
+    const absl::StatusOr<std::vector<std::string>> referenced = reader_->ReferencedBlobs();
+    if (!referenced.ok()) {
+      LogWarning("collect blobs: " + referenced.status().ToString());
+      continue;
+    }
+    const absl::StatusOr<int> removed =
+        blobs_->Collect(*referenced, clock_.Now() - kMinUnreferencedAge);
+    if (!removed.ok()) LogWarning("collect blobs: " + removed.status().ToString());
+    if (removed.ok() && *removed > 0) {
+      LogInfo("removed " + std::to_string(*removed) + " blobs that nothing names");
+    }
+  }
+}
+
+}  // namespace etude

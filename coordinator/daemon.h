@@ -1,0 +1,61 @@
+// The coordinator as a whole: state directory, store, core, server, and the hourly collection of
+// blobs.
+#ifndef ETUDE_COORDINATOR_DAEMON_H_
+#define ETUDE_COORDINATOR_DAEMON_H_
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "coordinator/authentication.h"
+#include "coordinator/config.h"
+#include "lib/base/clock.h"
+#include "storage/blob_store.h"
+#include "storage/results_store.h"
+
+namespace etude {
+
+class Core;
+class CoordinatorService;
+
+inline constexpr char kSoftwareVersion[] = "0.1.0";
+inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: HOST:PORT
+inline constexpr absl::Duration kCollectBlobsEvery = absl::Hours(1);
+inline constexpr absl::Duration kMinUnreferencedAge = absl::Hours(1);
+inline constexpr absl::Duration kStopPatience = absl::Seconds(5);
+
+// Thread-safe.
+class Daemon {
+ public:
+  // Opens everything and listens; then STATE/endpoint names the port. kInvalidArgument: an address
+  // that other machines can reach. kAlreadyExists: the port is taken. kFailedPrecondition: another
+  // coordinator has the state directory. kDataLoss: the stored state is damaged.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const CoordinatorConfig& config,
+                                                       Clock& clock);
+  ~Daemon();
+
+  const std::string& endpoint() const;
+  // Ends open calls and closes the store, within 10 s. Workers go on training and come back later.
+  void Stop();
+
+ private:
+  Daemon(const CoordinatorConfig& config, Clock& clock);
+  absl::Status OpenState();
+  absl::Status Serve();
+  void CollectBlobs();
+
+  const CoordinatorConfig config_;
+  Clock& clock_;
+  std::unique_ptr<Authentication> authentication_;
+  std::unique_ptr<ResultsStore> store_;
+  std::unique_ptr<ResultsReader> reader_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<CoordinatorService> service_;
+  std::jthread collector_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_DAEMON_H_

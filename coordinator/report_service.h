@@ -1,0 +1,61 @@
+// One open Report call.
+#ifndef ETUDE_COORDINATOR_REPORT_SERVICE_H_
+#define ETUDE_COORDINATOR_REPORT_SERVICE_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <mutex>
+
+#include "absl/status/status.h"
+#include "coordinator/core.h"
+#include "etude/v1/worker.pb.h"
+
+namespace etude {
+
+// Reads reports, hands each to the core, and acknowledges those that are committed; one read and
+// one write are in flight at a time, and at most kMaxReportsInFlight reports. Deletes itself when
+// the call is over. Thread-safe.
+class ReportReactor final : public grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse> {
+ public:
+  // Ends the call at once unless `permitted` is OK.
+  ReportReactor(Core& core, const absl::Status& permitted);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone() override { delete this; }
+
+ private:
+  absl::Status Take(const v1::ReportRequest& request);
+  void OnCommitted(std::uint64_t sequence, const absl::StatusOr<bool>& accepted);
+  // What to start once the lock is released.
+  struct Next {
+    bool read = false;
+    bool write = false;
+    bool finish = false;
+    absl::Status status;
+  };
+  Next Advance();
+  void Start(Next next);
+
+  Core& core_;
+  v1::ReportRequest request_;    // of the read in flight
+  v1::ReportResponse response_;  // of the write in flight
+
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  v1::ReportResponse pending_;  // what the next write acknowledges
+  bool has_pending_ = false;
+  std::uint64_t last_sequence_ = 0;
+  int in_flight_ = 0;  // reports with the core
+  int starting_ = 0;   // decided by Advance and not yet started; the call must not end before
+  bool reading_ = false;
+  bool writing_ = false;
+  bool ended_ = false;  // nothing more is read
+  bool finished_ = false;
+  absl::Status status_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_REPORT_SERVICE_H_

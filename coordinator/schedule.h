@@ -1,0 +1,100 @@
+// The scheduler's memory: sweeps, runs, jobs and workers as linked entries, and the order in which
+// queued jobs are leased. Entries live in std::map, so pointers between them stay good.
+#ifndef ETUDE_COORDINATOR_SCHEDULE_H_
+#define ETUDE_COORDINATOR_SCHEDULE_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/scaling/corpus.h"
+#include "lib/scaling/job.h"
+#include "lib/scaling/run.h"
+#include "lib/scaling/sweep.h"
+#include "lib/scaling/worker.h"
+
+namespace etude {
+
+struct RunEntry;
+struct WorkerEntry;
+
+struct SweepEntry {
+  Sweep sweep;             // without spec_toml and resolved_json, which only the store keeps
+  std::int64_t order = 0;  // of submission
+  bool stopped = false;    // active, but leases nothing more; sweep.reason says why
+  std::vector<RunEntry*> runs;
+  int terminal_runs = 0;
+  int failed_runs = 0;
+  double worker_seconds = 0;  // of attempts that ended
+  bool WantsRuns() const { return sweep.state == SweepState::kActive && !stopped; }
+};
+
+// Earlier sweeps first; within one the longest run first, so that the last job to end is a short
+// one.
+struct QueuePosition {
+  std::int64_t sweep_order = 0;
+  double minus_flops = 0;
+  JobId job;
+  friend auto operator<=>(const QueuePosition&, const QueuePosition&) = default;
+};
+
+// An attempt that runs, and the worker's lease on it.
+struct LiveAttempt {
+  Attempt attempt = {};
+  int slot = 0;  // kUnknownSlot after a restart of the coordinator
+  absl::Time started = absl::InfinitePast();
+  absl::Time deadline = absl::InfinitePast();           // of the lease and its grace
+  int local_attempt = 0;                                // where it resumed from, as in Assignment
+  std::optional<Checkpoint> checkpoint = std::nullopt;  // where it resumed from, as in Assignment
+};
+inline constexpr int kUnknownSlot = -1;
+
+// A resume checkpoint on a worker's own disk.
+struct LocalCheckpoint {
+  WorkerId worker;
+  int attempt = 0;
+  std::int64_t step = 0;
+};
+
+struct JobEntry {
+  Job job;
+  RunEntry* run = nullptr;
+  std::optional<LiveAttempt> live;          // exactly while the job is leased
+  std::optional<QueuePosition> position;    // exactly while the job is queued
+  absl::Time queued_at;                     // holds count from here
+  std::int64_t points_through = 0;          // newest training step committed
+  std::optional<Checkpoint> resume;         // newest uploaded
+  std::optional<LocalCheckpoint> local;     // newest known
+  std::int64_t last_start_step = 0;         // of the newest attempt
+  int infrastructure_failures = 0;          // since an attempt last started further on
+  std::map<WorkerId, std::string> crashed;  // workers it crashed on, and how
+};
+
+struct RunEntry {
+  Run run;
+  double flops = 0;
+  std::vector<JobEntry*> jobs;      // every job ever made for it
+  JobEntry* last_job = nullptr;     // of the last segment of its path
+  std::vector<SweepEntry*> sweeps;  // in order of submission
+};
+
+struct WorkerEntry {
+  Worker worker;
+  bool registered = false;  // with this coordinator, since it last read the store
+  bool draining = false;    // as its heartbeats say
+  absl::Time last_seen;
+  std::optional<absl::Time> quarantined_until;
+  std::set<JobId> failed_in_a_row;
+  std::set<JobId> leased;
+  std::set<JobId> local;  // queued jobs that it has a local checkpoint of
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_SCHEDULE_H_

@@ -1,0 +1,449 @@
+// Sweeps, runs and corpora; what workers do is in scheduler_attempts.cc.
+#include "coordinator/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/scaling/counts.h"
+
+namespace etude {
+namespace {
+
+constexpr double kSecondsPerHour = 3600;
+
+double TrainingFlops(const RunConfig& config) {
+  return static_cast<double>(TrainFlopsPerToken(config.model)) *
+         static_cast<double>(config.tokens());
+}
+
+Run MakeRun(const RunKey& key, const RunConfig& config, const Moment& now) {
+  Run run;
+  run.key = key;
+  run.config = config;
+  run.created_at_us = now.wall_us;
+  return run;
+}
+
+template <typename Map>
+auto* Find(Map& map, const typename std::remove_const_t<Map>::key_type& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+absl::Status Contradiction(const std::string& what) {
+  return DataLoss("stored state contradicts itself: " + what +
+                  "; restore a backup of the state directory");
+}
+
+}  // namespace
+
+// Start-up.
+
+absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
+  ENSURE(runs_.empty() && sweeps_.empty());
+  for (Corpus& corpus : state.corpora) {
+    corpus_names_[corpus.name] = corpus.id;
+    corpora_[corpus.id] = std::move(corpus);
+  }
+  RETURN_IF_ERROR(RestoreRuns(state, now));
+  RETURN_IF_ERROR(RestoreSweeps(std::move(state.sweeps)));
+  RETURN_IF_ERROR(RestoreWorkers(state, now));
+  for (auto& [id, job] : jobs_) {
+    if (job.job.state == JobState::kQueued) Enqueue(job);
+    if (job.job.state == JobState::kLeased && !job.live) {
+      return Contradiction("job " + id.text() + " is leased and has no live attempt");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::RestoreRuns(StoredState& state, const Moment& now) {
+  for (Run& run : state.runs) InsertRun(std::move(run));
+  for (Job& job : state.jobs) {
+    RunEntry* run = Find(runs_, job.run);
+    if (run == nullptr) return Contradiction("job " + job.id.text() + " has no run");
+    InsertJob(std::move(job), *run, now);
+  }
+  std::map<RunKey, int> last_ordinal;
+  for (const Segment& segment : state.segments) {
+    RunEntry* run = Find(runs_, segment.run);
+    JobEntry* job = Find(jobs_, segment.job);
+    if (run == nullptr || job == nullptr) {
+      return Contradiction("a segment names job " + segment.job.text());
+    }
+    const auto [last, first_of_run] = last_ordinal.try_emplace(segment.run, segment.ordinal);
+    if (!first_of_run && segment.ordinal < last->second) continue;
+    last->second = segment.ordinal;
+    run->last_job = job;
+  }
+  for (Checkpoint& checkpoint : state.checkpoints) {
+    JobEntry* job = Find(jobs_, checkpoint.job);
+    if (job != nullptr && checkpoint.kind == CheckpointKind::kResume) {
+      job->resume = std::move(checkpoint);
+    }
+  }
+  for (const StoredState::PointsThrough& points : state.points_through) {
+    if (JobEntry* job = Find(jobs_, points.job)) job->points_through = points.step;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::RestoreSweeps(std::vector<Sweep> sweeps) {
+  for (Sweep& stored : sweeps) {
+    SweepEntry& sweep = InsertSweep(std::move(stored));
+    for (const RunKey& key : sweep.sweep.runs) {
+      RunEntry* run = Find(runs_, key);
+      if (run == nullptr) return Contradiction("run " + key.text() + " is missing");
+      LinkRun(sweep, *run);
+      if (run->run.result) {
+        sweep.worker_seconds += run->run.result->train_seconds + run->run.result->eval_seconds;
+      }
+    }
+    sweep.stopped = sweep.sweep.state == SweepState::kActive && !sweep.sweep.reason.empty();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::RestoreWorkers(const StoredState& state, const Moment& now) {
+  for (const Worker& worker : state.workers) {
+    WorkerEntry& entry = workers_[worker.id];
+    entry.worker = worker;
+    entry.last_seen = now.monotonic;
+    if (worker.state == WorkerState::kQuarantined) {
+      entry.quarantined_until = now.monotonic + options_.quarantine;
+    }
+  }
+  for (const Attempt& attempt : state.live_attempts) {
+    JobEntry* job = Find(jobs_, attempt.job);
+    WorkerEntry* worker = Find(workers_, attempt.worker);
+    if (job == nullptr || worker == nullptr || job->job.state != JobState::kLeased) {
+      return Contradiction("a live attempt of job " + attempt.job.text());
+    }
+    job->live = LiveAttempt{.attempt = attempt,
+                            .slot = kUnknownSlot,
+                            .started = now.monotonic,
+                            .deadline = now.monotonic + options_.lease + options_.grace};
+    job->last_start_step = attempt.start_step;
+    worker->leased.insert(attempt.job);
+    leased_.insert(attempt.job);
+  }
+  return absl::OkStatus();
+}
+
+SweepEntry& Scheduler::InsertSweep(Sweep sweep) {
+  const SweepId id = sweep.id;
+  sweep_names_[sweep.name] = id;
+  SweepEntry& entry = sweeps_[id];
+  entry.sweep = std::move(sweep);
+  entry.sweep.spec_toml.clear();
+  entry.sweep.resolved_json.clear();
+  entry.order = next_order_++;
+  unsettled_[entry.order] = &entry;
+  return entry;
+}
+
+RunEntry& Scheduler::InsertRun(Run run) {
+  const RunKey key = run.key;
+  RunEntry& entry = runs_[key];
+  entry.flops = TrainingFlops(run.config);
+  entry.run = std::move(run);
+  return entry;
+}
+
+JobEntry& Scheduler::InsertJob(Job job, RunEntry& run, const Moment& now) {
+  const JobId id = job.id;
+  JobEntry& entry = jobs_[id];
+  entry.job = std::move(job);
+  entry.run = &run;
+  entry.queued_at = now.monotonic;
+  run.jobs.push_back(&entry);
+  return entry;
+}
+
+void Scheduler::LinkRun(SweepEntry& sweep, RunEntry& run) {
+  sweep.runs.push_back(&run);
+  run.sweeps.push_back(&sweep);
+  sweep.terminal_runs += IsTerminal(run.run.state) ? 1 : 0;
+  sweep.failed_runs += run.run.state == RunState::kFailed ? 1 : 0;
+}
+
+// What a client asks for.
+
+absl::StatusOr<bool> Scheduler::AddCorpus(const Corpus& corpus, const Moment& now,
+                                          Changes& changes) {
+  if (const CorpusId* known = Find(corpus_names_, corpus.name)) {
+    if (*known == corpus.id) return false;
+    return AlreadyExists(fmt::format(
+        "corpus name {} stands for {}, not {}; push it under another name: etude corpus push DIR "
+        "--name NAME",
+        corpus.name, known->Short(), corpus.id.Short()));
+  }
+  corpus_names_[corpus.name] = corpus.id;
+  corpora_.try_emplace(corpus.id, corpus);
+  changes.push_back(CorpusAdded{corpus, now.wall_us});
+  return true;
+}
+
+absl::Status Scheduler::CheckSubmission(const Sweep& sweep,
+                                        const std::vector<RunConfig>& configs) const {
+  if (!corpora_.contains(sweep.corpus)) {
+    return NotFound(
+        fmt::format("corpus {} is not here; push it: etude corpus push DIR", sweep.corpus.Short()));
+  }
+  if (const SweepId* known = Find(sweep_names_, sweep.name)) {
+    return AlreadyExists(
+        fmt::format("a sweep named {} with other content is here already ({}); choose another "
+                    "name, or look at it: etude sweep show {}",
+                    sweep.name, known->Short(), sweep.name));
+  }
+  if (configs.empty()) return InvalidArgument("sweep " + sweep.name + " has no runs");
+  if (runs_.size() + configs.size() > kMaxKnownRuns) {
+    return ResourceExhausted(fmt::format("the coordinator knows {} runs and takes at most {}",
+                                         runs_.size(), kMaxKnownRuns));
+  }
+  return absl::OkStatus();
+}
+
+Job Scheduler::MakeJob(const RunEntry& run) const {
+  Job job;
+  job.id = JobId(fmt::format("{}.{}", run.run.key.text(), run.jobs.size()));
+  job.run = run.run.key;
+  job.to = run.run.config.steps;
+  return job;
+}
+
+absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
+                                                       const std::vector<RunConfig>& configs,
+                                                       const Moment& now, Changes& changes) {
+  if (SweepEntry* known = Find(sweeps_, sweep.id)) {
+    if (known->sweep.state == SweepState::kCancelled) Revive(*known, now, changes);
+    return Submitted{sweep.id, false, static_cast<int>(known->runs.size())};
+  }
+  RETURN_IF_ERROR(CheckSubmission(sweep, configs));
+  sweep.runs.clear();
+  sweep.created_at_us = now.wall_us;
+  Submitted reply{sweep.id, true, 0};
+  SweepAdded added;
+  std::vector<RunEntry*> runs;
+  std::set<RunKey> seen;
+  for (const RunConfig& config : configs) {
+    const RunKey key = KeyOf(config);
+    if (!seen.insert(key).second) continue;
+    sweep.runs.push_back(key);
+    RunEntry* run = Find(runs_, key);
+    if (run != nullptr) {
+      ++reply.runs_shared;
+    } else {
+      run = &InsertRun(MakeRun(key, config, now));
+      run->last_job = &InsertJob(MakeJob(*run), *run, now);
+      const Job& job = run->last_job->job;
+      added.new_runs.push_back(run->run);
+      added.new_jobs.push_back(job);
+      added.new_segments.push_back({key, 0, job.id, job.from, job.to});
+    }
+    runs.push_back(run);
+  }
+  added.sweep = sweep;
+  changes.push_back(std::move(added));
+  SweepEntry& entry = InsertSweep(std::move(sweep));
+  for (RunEntry* run : runs) {
+    LinkRun(entry, *run);
+    if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
+    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+  }
+  Settle(now, changes);
+  return reply;
+}
+
+void Scheduler::Revive(SweepEntry& sweep, const Moment& now, Changes& changes) {
+  ChangeSweep(sweep, SweepState::kActive, "", now, changes);
+  for (RunEntry* run : sweep.runs) {
+    if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
+    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+  }
+  Settle(now, changes);
+}
+
+void Scheduler::ReviveRun(RunEntry& run, const Moment& now, Changes& changes) {
+  run.last_job = &InsertJob(MakeJob(run), run, now);
+  const Job& job = run.last_job->job;
+  changes.push_back(JobAdded{job, {run.run.key, 0, job.id, job.from, job.to}});
+  ChangeRun(run, RunState::kQueued, "", now, changes);
+}
+
+absl::Status Scheduler::CancelSweep(const SweepId& id, const Moment& now, Changes& changes) {
+  SweepEntry* sweep = Find(sweeps_, id);
+  if (sweep == nullptr) {
+    return NotFound("no sweep " + id.Short() + "; see: etude sweep ls");
+  }
+  if (sweep->sweep.state != SweepState::kActive) return absl::OkStatus();
+  ChangeSweep(*sweep, SweepState::kCancelled, "cancelled by request", now, changes);
+  CancelUnwanted(*sweep, false, "sweep " + sweep->sweep.name + " was cancelled", now, changes);
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+void Scheduler::StopSweep(SweepEntry& sweep, const std::string& reason, const Moment& now,
+                          Changes& changes) {
+  sweep.stopped = true;
+  ChangeSweep(sweep, SweepState::kActive, "stopped: " + reason, now, changes);
+  CancelUnwanted(sweep, true, fmt::format("sweep {} stopped: {}", sweep.sweep.name, reason), now,
+                 changes);
+}
+
+void Scheduler::CancelUnwanted(SweepEntry& sweep, bool queued_only, const std::string& reason,
+                               const Moment& now, Changes& changes) {
+  for (RunEntry* run : sweep.runs) {
+    if (IsTerminal(run->run.state)) continue;
+    const bool queued = run->last_job->job.state == JobState::kQueued;
+    if (FirstWanting(*run) != nullptr) {
+      if (queued) Enqueue(*run->last_job);
+    } else if (queued || !queued_only) {
+      CancelRun(*run, reason, now, changes);
+    }
+  }
+}
+
+void Scheduler::CancelRun(RunEntry& run, const std::string& reason, const Moment& now,
+                          Changes& changes) {
+  for (JobEntry* job : run.jobs) {
+    if (IsTerminal(job->job.state)) continue;
+    if (job->live) EndLost(*job, JobOutcome::kCancelled, reason, now, changes);
+    ChangeJob(*job, JobState::kCancelled, reason, changes);
+  }
+  ChangeRun(run, RunState::kCancelled, reason, now, changes);
+}
+
+// Transitions.
+
+void Scheduler::ChangeRun(RunEntry& run, RunState state, const std::string& reason,
+                          const Moment& now, Changes& changes, std::optional<RunResult> result) {
+  const RunState before = run.run.state;
+  run.run.state = state;
+  run.run.reason = reason;
+  run.run.result = result;
+  run.run.finished_at_us = IsTerminal(state) ? now.wall_us : 0;
+  changes.push_back(
+      RunChanged{run.run.key, state, reason, std::move(result), run.run.finished_at_us});
+  for (SweepEntry* sweep : run.sweeps) {
+    sweep->terminal_runs += (IsTerminal(state) ? 1 : 0) - (IsTerminal(before) ? 1 : 0);
+    sweep->failed_runs +=
+        (state == RunState::kFailed ? 1 : 0) - (before == RunState::kFailed ? 1 : 0);
+    unsettled_[sweep->order] = sweep;
+  }
+}
+
+void Scheduler::ChangeJob(JobEntry& job, JobState state, const std::string& reason,
+                          Changes& changes) {
+  if (job.position) Dequeue(job);
+  job.job.state = state;
+  job.job.reason = reason;
+  if (state == JobState::kQueued) Enqueue(job);
+  changes.push_back(JobChanged{job.job});
+}
+
+void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::string& reason,
+                            const Moment& now, Changes& changes) {
+  sweep.sweep.state = state;
+  sweep.sweep.reason = reason;
+  sweep.sweep.finished_at_us = state == SweepState::kActive ? 0 : now.wall_us;
+  changes.push_back(SweepChanged{sweep.sweep.id, state, reason, sweep.sweep.finished_at_us});
+  unsettled_[sweep.order] = &sweep;
+}
+
+void Scheduler::Enqueue(JobEntry& job) {
+  if (job.position) Dequeue(job);
+  const SweepEntry* sweep = FirstWanting(*job.run);
+  const std::int64_t order =
+      sweep == nullptr ? std::numeric_limits<std::int64_t>::max() : sweep->order;
+  job.position = QueuePosition{order, -job.run->flops, job.job.id};
+  queue_.insert(*job.position);
+  if (job.local) workers_[job.local->worker].local.insert(job.job.id);
+}
+
+void Scheduler::Dequeue(JobEntry& job) {
+  queue_.erase(*job.position);
+  job.position.reset();
+  if (job.local) workers_[job.local->worker].local.erase(job.job.id);
+}
+
+SweepEntry* Scheduler::FirstWanting(const RunEntry& run) const {
+  for (SweepEntry* sweep : run.sweeps) {
+    if (sweep->WantsRuns()) return sweep;
+  }
+  return nullptr;
+}
+
+// Ends or stops the sweeps whose runs have changed; stopping one may change further runs.
+void Scheduler::Settle(const Moment& now, Changes& changes) {
+  while (!unsettled_.empty()) {
+    SweepEntry& sweep = *unsettled_.begin()->second;
+    unsettled_.erase(unsettled_.begin());
+    if (sweep.sweep.state != SweepState::kActive) continue;
+    if (sweep.terminal_runs == static_cast<int>(sweep.runs.size())) {
+      ChangeSweep(sweep, SweepState::kFinished, sweep.sweep.reason, now, changes);
+      sweep.stopped = false;
+    } else if (!sweep.stopped && sweep.failed_runs > sweep.sweep.max_failed_runs) {
+      StopSweep(sweep,
+                fmt::format("{} runs failed, more than max_failed_runs = {}", sweep.failed_runs,
+                            sweep.sweep.max_failed_runs),
+                now, changes);
+    }
+  }
+}
+
+void Scheduler::StopOverspent(const Moment& now, Changes& changes) {
+  std::map<std::int64_t, double> running_seconds;
+  for (const JobId& id : leased_) {
+    const JobEntry& job = jobs_.at(id);
+    for (const SweepEntry* sweep : job.run->sweeps) {
+      running_seconds[sweep->order] += absl::ToDoubleSeconds(now.monotonic - job.live->started);
+    }
+  }
+  for (auto& [id, sweep] : sweeps_) {
+    if (!sweep.WantsRuns()) continue;
+    const double hours = (sweep.worker_seconds + running_seconds[sweep.order]) / kSecondsPerHour;
+    if (hours <= sweep.sweep.max_hours) continue;
+    StopSweep(sweep,
+              fmt::format("{:.2f} worker hours used, more than max_hours = {}", hours,
+                          sweep.sweep.max_hours),
+              now, changes);
+  }
+}
+
+// Questions.
+
+Scheduler::RunNow Scheduler::WhereIs(const RunKey& key, const Moment& now) const {
+  const RunEntry* run = Find(runs_, key);
+  if (run == nullptr || IsTerminal(run->run.state)) return {};
+  const JobEntry& job = *run->last_job;
+  if (job.live) return {job.live->attempt.worker, ""};
+  return {WorkerId(), WhyQueued(job, now)};
+}
+
+std::vector<Scheduler::WorkerNow> Scheduler::Workers() const {
+  std::vector<WorkerNow> workers;
+  for (const auto& [id, entry] : workers_) {
+    WorkerNow& worker = workers.emplace_back(WorkerNow{entry.worker, {}});
+    for (const JobId& job : entry.leased) worker.runs.push_back(jobs_.at(job).run->run.key);
+  }
+  return workers;
+}
+
+Scheduler::Counts Scheduler::Count() const {
+  Counts counts;
+  for (const auto& [id, sweep] : sweeps_) {
+    counts.active_sweeps += sweep.sweep.state == SweepState::kActive ? 1 : 0;
+  }
+  for (const auto& [id, worker] : workers_) {
+    counts.online_workers += worker.worker.state == WorkerState::kOnline ? 1 : 0;
+  }
+  counts.queued_jobs = static_cast<int>(queue_.size());
+  counts.leased_jobs = static_cast<int>(leased_.size());
+  return counts;
+}
+
+}  // namespace etude

@@ -1,0 +1,265 @@
+// Decides which worker trains which job, and until when.
+#ifndef ETUDE_COORDINATOR_SCHEDULER_H_
+#define ETUDE_COORDINATOR_SCHEDULER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "coordinator/schedule.h"
+#include "lib/scaling/loss_point.h"
+#include "storage/change.h"
+#include "storage/results_store.h"
+
+namespace etude {
+
+// The time of a decision: `monotonic` decides, `wall_us` (since the Unix epoch) is stored and
+// shown.
+struct Moment {
+  absl::Time monotonic;
+  std::int64_t wall_us = 0;
+};
+
+struct SchedulerOptions {
+  absl::Duration heartbeat = absl::Seconds(2);  // what workers are told
+  absl::Duration lease = absl::Seconds(15);     // silent for so long, a worker is offline
+  absl::Duration grace = absl::Seconds(45);     // and after so much more its attempts are over
+  // A job whose newest checkpoint is on a live worker's disk waits so long for that worker.
+  absl::Duration local_resume_hold = absl::Seconds(10);
+  // A job that crashed waits so long for a worker it has not crashed on.
+  absl::Duration retry_elsewhere_hold = absl::Seconds(60);
+  // A worker that fails jobs in a row takes none for so long, and then has one try.
+  absl::Duration quarantine = absl::Minutes(15);
+  int quarantine_after = 3;             // distinct jobs in a row
+  int max_counted_failures = 3;         // of a job, unknown class
+  int max_infrastructure_retries = 20;  // of a job in a row, none further on than the one before
+};
+
+inline constexpr std::size_t kMaxKnownRuns = 1'000'000;
+inline constexpr std::size_t kMaxKnownWorkers = 10'000;
+inline constexpr int kMaxSlots = 1024;  // of one worker
+
+// An attempt that a worker says it holds.
+struct HeldAttempt {
+  JobId job;
+  int attempt = 0;
+  std::int64_t step = 0;
+  std::int64_t local_step = 0;  // newest resume checkpoint on its disk; 0 = none
+};
+
+enum class Action { kKeep, kCancel, kCheckpoint, kRelease, kSuperseded };
+
+struct Directive {
+  JobId job;
+  int attempt = 0;
+  Action action = Action::kKeep;
+};
+
+// What a worker needs to start an attempt.
+struct Assignment {
+  JobId job;
+  int attempt = 0;
+  RunKey run;
+  RunConfig config;
+  std::int64_t to = 0;
+  Corpus corpus;
+  std::int64_t start_step = 0;
+  int local_attempt = 0;  // resume from that attempt's directory on the worker; 0: not
+  std::optional<Checkpoint> checkpoint;  // or from these blobs; nullopt: not
+};
+
+struct FinishedAttempt {
+  WorkerId worker;
+  JobId job;
+  int attempt = 0;
+  JobOutcome outcome = JobOutcome::kSucceeded;
+  std::string reason = "";
+  std::optional<RunResult> result = std::nullopt;  // with kSucceeded
+  std::int64_t local_step = 0;
+  std::string numerics = "";
+  std::vector<ArtifactFile> artifacts = {};
+};
+
+// Time comes in as an argument and effects go out as changes: no threads, clocks, sockets or SQL.
+// Every call that changes something has applied it here when it returns and has appended it to
+// `changes`, in the order in which the store must apply them; the caller commits them before it
+// replies, and makes a new scheduler from the store if that fails. A call that returns an error has
+// changed nothing. Not thread-safe.
+//
+// Order: sweeps by submission, and within a sweep the run of most FLOPs first. (Fair shares between
+// sweeps and priorities are not in this version.)
+class Scheduler {
+ public:
+  using Changes = std::vector<Change>;
+
+  explicit Scheduler(SchedulerOptions options) : options_(options) {}
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  Scheduler(Scheduler&&) = default;
+  Scheduler& operator=(Scheduler&&) = default;
+
+  // Starts from what is stored; call once, first. Workers must register again; live attempts get a
+  // whole lease and grace in which to be claimed. kDataLoss: the rows contradict each other.
+  absl::Status Restore(StoredState state, const Moment& now);
+
+  // True if it is new under this name. kAlreadyExists: the name stands for another corpus.
+  absl::StatusOr<bool> AddCorpus(const Corpus& corpus, const Moment& now, Changes& changes);
+
+  struct Submitted {
+    SweepId sweep;
+    bool created = false;  // false: this sweep (the same id) was there already
+    int runs_shared = 0;   // runs that an earlier sweep had made
+  };
+  // `configs` are the runs of the sweep in its order; sweep.runs is filled in. A cancelled sweep is
+  // revived: those of its runs that were cancelled start again. kNotFound: no such corpus.
+  // kAlreadyExists: the name stands for another sweep. kResourceExhausted: too many runs.
+  absl::StatusOr<Submitted> Submit(Sweep sweep, const std::vector<RunConfig>& configs,
+                                   const Moment& now, Changes& changes);
+
+  // Cancels what no other live sweep wants. A sweep that has ended stays as it is. kNotFound.
+  absl::Status CancelSweep(const SweepId& sweep, const Moment& now, Changes& changes);
+
+  // Makes a worker known and matches what it holds with what it is leased: a match goes on, a lease
+  // it does not hold goes back to the queue. One directive for each held attempt.
+  // kInvalidArgument: slots out of range. kResourceExhausted: too many workers.
+  absl::StatusOr<std::vector<Directive>> Register(Worker worker,
+                                                  const std::vector<HeldAttempt>& held,
+                                                  const Moment& now, Changes& changes);
+
+  // Renews the leases of the attempts held. One directive for each. kNotFound: register again.
+  absl::StatusOr<std::vector<Directive>> Heartbeat(const WorkerId& worker,
+                                                   const std::vector<HeldAttempt>& held,
+                                                   bool draining, const Moment& now,
+                                                   Changes& changes);
+
+  struct Acquired {
+    std::optional<Assignment> assignment;
+    std::string reason;  // why there is none
+  };
+  // Leases the best queued job to one slot of a worker. A slot that holds a lease gets that one
+  // again, so a lost reply may be asked for twice. kNotFound: register again. kInvalidArgument: no
+  // such slot.
+  absl::StatusOr<Acquired> Acquire(const WorkerId& worker, int slot, const Moment& now,
+                                   Changes& changes);
+
+  // False if the attempt is over and its points are refused. kInvalidArgument: a step beyond the
+  // job's last. kNotFound: no such job.
+  absl::StatusOr<bool> AddPoints(const JobId& job, int attempt, std::vector<LossPoint> points,
+                                 Changes& changes);
+
+  // kFailedPrecondition: the attempt is over, or training points through the checkpoint's step have
+  // not been reported. kInvalidArgument: a step outside the job. kNotFound: no such job.
+  absl::Status CommitCheckpoint(const WorkerId& worker, const Checkpoint& checkpoint,
+                                const Moment& now, Changes& changes);
+
+  // Ends an attempt and decides what becomes of its job. Repeating it is fine. An attempt that is
+  // over already may end in any way but success. kFailedPrecondition: success of an attempt that is
+  // over, or before all its points were reported. kInvalidArgument: success without a result.
+  // kNotFound: no such job.
+  absl::Status Finish(const FinishedAttempt& end, const Moment& now, Changes& changes);
+
+  // Lets time pass: silent workers go offline, leases end, quarantines end, sweeps over their hours
+  // stop. Call about once a second. After a restart a sweep's worker time counts its finished runs
+  // and what follows, not earlier attempts that came to nothing.
+  void Tick(const Moment& now, Changes& changes);
+
+  // Where a run is now: the worker that trains it, or why it waits; both empty once it has ended.
+  struct RunNow {
+    WorkerId worker;
+    std::string wait_reason;
+  };
+  RunNow WhereIs(const RunKey& run, const Moment& now) const;
+
+  struct WorkerNow {
+    Worker worker;
+    std::vector<RunKey> runs;
+  };
+  std::vector<WorkerNow> Workers() const;
+
+  struct Counts {
+    int active_sweeps = 0;
+    int queued_jobs = 0;
+    int leased_jobs = 0;
+    int online_workers = 0;
+  };
+  Counts Count() const;
+  bool HasQueuedJobs() const { return !queue_.empty(); }
+
+ private:
+  // scheduler.cc
+  absl::Status RestoreRuns(StoredState& state, const Moment& now);
+  absl::Status RestoreWorkers(const StoredState& state, const Moment& now);
+  absl::Status RestoreSweeps(std::vector<Sweep> sweeps);
+  SweepEntry& InsertSweep(Sweep sweep);
+  RunEntry& InsertRun(Run run);
+  JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
+  void LinkRun(SweepEntry& sweep, RunEntry& run);
+  Job MakeJob(const RunEntry& run) const;
+  absl::Status CheckSubmission(const Sweep& sweep, const std::vector<RunConfig>& configs) const;
+  void Revive(SweepEntry& sweep, const Moment& now, Changes& changes);
+  void ReviveRun(RunEntry& run, const Moment& now, Changes& changes);
+  void StopSweep(SweepEntry& sweep, const std::string& reason, const Moment& now, Changes& changes);
+  void CancelUnwanted(SweepEntry& sweep, bool queued_only, const std::string& reason,
+                      const Moment& now, Changes& changes);
+  void CancelRun(RunEntry& run, const std::string& reason, const Moment& now, Changes& changes);
+  void ChangeRun(RunEntry& run, RunState state, const std::string& reason, const Moment& now,
+                 Changes& changes, std::optional<RunResult> result = std::nullopt);
+  void ChangeJob(JobEntry& job, JobState state, const std::string& reason, Changes& changes);
+  void ChangeSweep(SweepEntry& sweep, SweepState state, const std::string& reason,
+                   const Moment& now, Changes& changes);
+  void Enqueue(JobEntry& job);
+  void Dequeue(JobEntry& job);
+  void Settle(const Moment& now, Changes& changes);
+  void StopOverspent(const Moment& now, Changes& changes);
+  SweepEntry* FirstWanting(const RunEntry& run) const;
+
+  // scheduler_attempts.cc
+  absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);
+  absl::StatusOr<JobEntry*> FindJob(const JobId& job);
+  bool IsLive(const JobEntry& job, int attempt) const;
+  std::vector<Directive> Renew(WorkerEntry& worker, const std::vector<HeldAttempt>& held,
+                               const Moment& now);
+  void NoteLocal(JobEntry& job, std::optional<LocalCheckpoint> local);
+  void ChangeWorker(WorkerEntry& worker, WorkerState state, const std::string& reason,
+                    Changes& changes);
+  void ReviewWorker(WorkerEntry& worker, const Moment& now, Changes& changes);
+  std::string WhyBarred(const JobEntry& job, const WorkerEntry& worker, const Moment& now) const;
+  JobEntry* BestJobFor(const WorkerEntry& worker, const Moment& now);
+  std::string WhyIdle(const WorkerEntry& worker) const;
+  std::string WhyQueued(const JobEntry& job, const Moment& now) const;
+  void StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
+                    Changes& changes);
+  Assignment AssignmentOf(const JobEntry& job) const;
+  void EndAttempt(JobEntry& job, const FinishedAttempt& end, const Moment& now, Changes& changes);
+  void EndLost(JobEntry& job, JobOutcome outcome, const std::string& reason, const Moment& now,
+               Changes& changes);
+  void AfterFailure(JobEntry& job, JobOutcome outcome, const std::string& reason,
+                    const WorkerId& worker, const Moment& now, Changes& changes);
+  void RetryOrFail(JobEntry& job, bool retry, const std::string& reason, const std::string& give_up,
+                   const Moment& now, Changes& changes);
+  void Blame(WorkerEntry& worker, const JobId& job, const Moment& now, Changes& changes);
+
+  SchedulerOptions options_;
+  std::int64_t next_order_ = 0;
+  std::map<std::string, CorpusId> corpus_names_;
+  std::map<CorpusId, Corpus> corpora_;
+  std::map<SweepId, SweepEntry> sweeps_;
+  std::map<std::string, SweepId> sweep_names_;
+  std::map<RunKey, RunEntry> runs_;
+  std::map<JobId, JobEntry> jobs_;
+  std::map<WorkerId, WorkerEntry> workers_;
+  std::set<QueuePosition> queue_;
+  std::set<JobId> leased_;
+  std::map<std::int64_t, SweepEntry*> unsettled_;  // by order: sweeps whose runs changed
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_SCHEDULER_H_

@@ -1,0 +1,481 @@
+// What workers do: registration, leases, points, checkpoints, ends of attempts.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "coordinator/scheduler.h"
+#include "lib/base/status.h"
+
+namespace etude {
+namespace {
+
+std::string Text(absl::Duration duration) {
+  return fmt::format("{:g} s", absl::ToDoubleSeconds(duration));
+}
+
+std::string ReasonOf(const FinishedAttempt& end) {
+  const std::string outcome(JobOutcomeName(end.outcome));
+  return end.reason.empty() ? outcome : outcome + ": " + end.reason;
+}
+
+absl::Status AttemptIsOver(const JobId& job, int attempt) {
+  return FailedPrecondition(
+      fmt::format("attempt {} of job {} is over; discard it and ask for "
+                  "another job",
+                  attempt, job.Short()));
+}
+
+// A worker is blamed for failures that another worker might not have had; not for a run that
+// diverged, nor for being killed.
+bool IsWorkersFault(JobOutcome outcome) {
+  return outcome != JobOutcome::kDiverged && (ClassOf(outcome) == FailureClass::kUnknown ||
+                                              ClassOf(outcome) == FailureClass::kDeterministic);
+}
+
+}  // namespace
+
+absl::StatusOr<WorkerEntry*> Scheduler::Registered(const WorkerId& id) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end() || !found->second.registered) {
+    return NotFound("worker " + id.text() + " is not known here; register again");
+  }
+  return &found->second;
+}
+
+absl::StatusOr<JobEntry*> Scheduler::FindJob(const JobId& id) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return NotFound("no job " + id.text());
+  return &found->second;
+}
+
+bool Scheduler::IsLive(const JobEntry& job, int attempt) const {
+  return job.live && job.live->attempt.number == attempt;
+}
+
+// Workers.
+
+absl::StatusOr<std::vector<Directive>> Scheduler::Register(Worker worker,
+                                                           const std::vector<HeldAttempt>& held,
+                                                           const Moment& now, Changes& changes) {
+  if (worker.slots < 1 || worker.slots > kMaxSlots) {
+    return InvalidArgument(
+        fmt::format("slots = {}: a worker has 1 to {}", worker.slots, kMaxSlots));
+  }
+  if (!workers_.contains(worker.id) && workers_.size() >= kMaxKnownWorkers) {
+    return ResourceExhausted(
+        fmt::format("the coordinator knows {} workers and takes no more", workers_.size()));
+  }
+  WorkerEntry& entry = workers_[worker.id];
+  worker.registered_at_us = now.wall_us;
+  worker.last_seen_at_us = now.wall_us;
+  worker.state = entry.quarantined_until ? WorkerState::kQuarantined : WorkerState::kOnline;
+  worker.reason = entry.quarantined_until ? entry.worker.reason : "";
+  entry.worker = std::move(worker);
+  entry.registered = true;
+  entry.draining = false;
+  entry.last_seen = now.monotonic;
+  changes.push_back(WorkerChanged{entry.worker});
+  std::vector<Directive> directives = Renew(entry, held, now);
+  std::set<JobId> lost = entry.leased;
+  for (const Directive& directive : directives) {
+    if (directive.action == Action::kKeep) lost.erase(directive.job);
+  }
+  for (const JobId& id : lost) {
+    const std::string reason = "worker " + entry.worker.id.text() + " came back without it";
+    EndLost(jobs_.at(id), JobOutcome::kReleased, reason, now, changes);
+    AfterFailure(jobs_.at(id), JobOutcome::kReleased, reason, entry.worker.id, now, changes);
+  }
+  Settle(now, changes);
+  return directives;
+}
+
+absl::StatusOr<std::vector<Directive>> Scheduler::Heartbeat(const WorkerId& id,
+                                                            const std::vector<HeldAttempt>& held,
+                                                            bool draining, const Moment& now,
+                                                            Changes& changes) {
+  ASSIGN_OR_RETURN(WorkerEntry * worker, Registered(id));
+  worker->last_seen = now.monotonic;
+  worker->worker.last_seen_at_us = now.wall_us;
+  worker->draining = draining;
+  ReviewWorker(*worker, now, changes);
+  return Renew(*worker, held, now);
+}
+
+std::vector<Directive> Scheduler::Renew(WorkerEntry& worker, const std::vector<HeldAttempt>& held,
+                                        const Moment& now) {
+  std::vector<Directive> directives;
+  directives.reserve(held.size());
+  for (const HeldAttempt& attempt : held) {
+    const auto found = jobs_.find(attempt.job);
+    Action action = Action::kSuperseded;
+    if (found != jobs_.end()) {
+      JobEntry& job = found->second;
+      if (IsLive(job, attempt.attempt) && job.live->attempt.worker == worker.worker.id) {
+        job.live->deadline = now.monotonic + options_.lease + options_.grace;
+        if (attempt.local_step > 0) {
+          NoteLocal(job, LocalCheckpoint{worker.worker.id, attempt.attempt, attempt.local_step});
+        }
+        action = Action::kKeep;
+      } else if (job.job.state == JobState::kCancelled) {
+        action = Action::kCancel;
+      }
+    }
+    directives.push_back({attempt.job, attempt.attempt, action});
+  }
+  return directives;
+}
+
+// Only of a job that is not queued: a queued one is in its worker's `local` set.
+void Scheduler::NoteLocal(JobEntry& job, std::optional<LocalCheckpoint> local) {
+  ENSURE(!job.position);
+  job.local = std::move(local);
+}
+
+void Scheduler::ChangeWorker(WorkerEntry& worker, WorkerState state, const std::string& reason,
+                             Changes& changes) {
+  if (worker.worker.state == state && worker.worker.reason == reason) return;
+  worker.worker.state = state;
+  worker.worker.reason = reason;
+  changes.push_back(WorkerChanged{worker.worker});
+}
+
+// Brings a worker's state in line with what is known of it.
+void Scheduler::ReviewWorker(WorkerEntry& worker, const Moment& now, Changes& changes) {
+  if (worker.quarantined_until && now.monotonic >= *worker.quarantined_until) {
+    worker.quarantined_until.reset();
+    if (!worker.failed_in_a_row.empty()) {
+      worker.failed_in_a_row.erase(worker.failed_in_a_row.begin());
+    }
+  }
+  if (now.monotonic - worker.last_seen >= options_.lease) {
+    ChangeWorker(worker, WorkerState::kOffline,
+                 "no heartbeat for " + Text(options_.lease) + "; look at its machine or its log",
+                 changes);
+  } else if (worker.quarantined_until) {
+    ChangeWorker(worker, WorkerState::kQuarantined,
+                 fmt::format("failed {} jobs in a row; gets none for {}", options_.quarantine_after,
+                             Text(options_.quarantine)),
+                 changes);
+  } else if (worker.draining) {
+    ChangeWorker(worker, WorkerState::kDraining, "was asked to stop", changes);
+  } else if (worker.registered) {
+    ChangeWorker(worker, WorkerState::kOnline, "", changes);
+  }
+}
+
+void Scheduler::Tick(const Moment& now, Changes& changes) {
+  for (auto& [id, worker] : workers_) ReviewWorker(worker, now, changes);
+  const std::set<JobId> leased = leased_;
+  for (const JobId& id : leased) {
+    JobEntry& job = jobs_.at(id);
+    if (!job.live || now.monotonic < job.live->deadline) continue;
+    const WorkerId worker = job.live->attempt.worker;
+    const std::string reason = fmt::format("worker {} was silent for {}", worker.text(),
+                                           Text(options_.lease + options_.grace));
+    EndLost(job, JobOutcome::kSuperseded, reason, now, changes);
+    AfterFailure(job, JobOutcome::kSuperseded, reason, worker, now, changes);
+  }
+  StopOverspent(now, changes);
+  Settle(now, changes);
+}
+
+// Leases.
+
+absl::StatusOr<Scheduler::Acquired> Scheduler::Acquire(const WorkerId& id, int slot,
+                                                       const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(WorkerEntry * worker, Registered(id));
+  if (slot < 0 || slot >= worker->worker.slots) {
+    return InvalidArgument(fmt::format("slot {}: worker {} has slots 0 to {}", slot, id.text(),
+                                       worker->worker.slots - 1));
+  }
+  for (const JobId& leased : worker->leased) {
+    JobEntry& job = jobs_.at(leased);
+    if (job.live->slot != slot) continue;
+    job.live->deadline = now.monotonic + options_.lease + options_.grace;
+    return Acquired{AssignmentOf(job), ""};
+  }
+  if (worker->worker.state != WorkerState::kOnline ||
+      static_cast<int>(worker->leased.size()) >= worker->worker.slots) {
+    return Acquired{std::nullopt, WhyIdle(*worker)};
+  }
+  JobEntry* job = BestJobFor(*worker, now);
+  if (job == nullptr) return Acquired{std::nullopt, WhyIdle(*worker)};
+  StartAttempt(*job, *worker, slot, now, changes);
+  return Acquired{AssignmentOf(*job), ""};
+}
+
+// Why this worker may not take this queued job now; empty if it may.
+std::string Scheduler::WhyBarred(const JobEntry& job, const WorkerEntry& worker,
+                                 const Moment& now) const {
+  const WorkerId& id = worker.worker.id;
+  if (job.local && job.local->worker != id &&
+      now.monotonic < job.queued_at + options_.local_resume_hold) {
+    const auto holder = workers_.find(job.local->worker);
+    if (holder != workers_.end() && holder->second.worker.state == WorkerState::kOnline) {
+      return fmt::format("held {} for worker {}'s local checkpoint of step {}",
+                         Text(options_.local_resume_hold), job.local->worker.text(),
+                         job.local->step);
+    }
+  }
+  if (job.crashed.contains(id) && now.monotonic < job.queued_at + options_.retry_elsewhere_hold) {
+    for (const auto& [other_id, other] : workers_) {
+      if (other.worker.state != WorkerState::kOnline || job.crashed.contains(other_id)) continue;
+      return fmt::format("crashed on worker {}; held {} for another worker", id.text(),
+                         Text(options_.retry_elsewhere_hold));
+    }
+  }
+  return "";
+}
+
+JobEntry* Scheduler::BestJobFor(const WorkerEntry& worker, const Moment& now) {
+  for (const JobId& id : worker.local) {
+    JobEntry& job = jobs_.at(id);
+    if (WhyBarred(job, worker, now).empty()) return &job;
+  }
+  for (const QueuePosition& position : queue_) {
+    JobEntry& job = jobs_.at(position.job);
+    if (WhyBarred(job, worker, now).empty()) return &job;
+  }
+  return nullptr;
+}
+
+std::string Scheduler::WhyIdle(const WorkerEntry& worker) const {
+  if (worker.worker.state != WorkerState::kOnline) {
+    return fmt::format("this worker is {}: {}", WorkerStateName(worker.worker.state),
+                       worker.worker.reason);
+  }
+  if (static_cast<int>(worker.leased.size()) >= worker.worker.slots) {
+    return "every slot of this worker holds a lease";
+  }
+  if (queue_.empty()) return "no job is queued";
+  return "every queued job is held for another worker";
+}
+
+std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
+  const std::string before = job.job.reason.empty() ? "" : "; last attempt: " + job.job.reason;
+  int online = 0;
+  std::string barred;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.worker.state != WorkerState::kOnline) continue;
+    ++online;
+    const std::string why = WhyBarred(job, worker, now);
+    if (barred.empty()) barred = why;
+    const bool free = static_cast<int>(worker.leased.size()) < worker.worker.slots;
+    if (why.empty() && free) return "about to be leased" + before;
+  }
+  if (!barred.empty()) return barred + before;
+  if (online > 0) return "waiting for a free slot" + before;
+  const auto idle = [](const auto& item) {
+    return item.second.worker.state == WorkerState::kQuarantined ||
+           item.second.worker.state == WorkerState::kDraining;
+  };
+  if (std::any_of(workers_.begin(), workers_.end(), idle)) {
+    return "every worker is draining or quarantined; see: etude worker ls" + before;
+  }
+  return "no worker online; start one: etude-worker" + before;
+}
+
+void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
+                             Changes& changes) {
+  const WorkerId& id = worker.worker.id;
+  const std::int64_t uploaded = job.resume ? job.resume->step : 0;
+  // Points after the last one committed are lost with the attempt that made them, so a checkpoint
+  // beyond them would leave a gap in the curve.
+  const bool local = job.local && job.local->worker == id && job.local->step >= uploaded &&
+                     job.local->step <= job.points_through;
+  LiveAttempt live{.slot = slot,
+                   .started = now.monotonic,
+                   .deadline = now.monotonic + options_.lease + options_.grace};
+  live.attempt.job = job.job.id;
+  live.attempt.number = job.job.attempts + 1;
+  live.attempt.worker = id;
+  live.attempt.start_step = local ? job.local->step : uploaded;
+  live.attempt.started_at_us = now.wall_us;
+  if (local) live.local_attempt = job.local->attempt;
+  if (!local && uploaded > 0) live.checkpoint = job.resume;
+  const std::int64_t start = live.attempt.start_step;
+  if (start > job.last_start_step) job.infrastructure_failures = 0;
+  job.last_start_step = start;
+  job.points_through = start;
+  ++job.job.attempts;
+  Dequeue(job);
+  if (!local) NoteLocal(job, std::nullopt);
+  changes.push_back(AttemptStarted{live.attempt});
+  job.live = std::move(live);
+  worker.leased.insert(job.job.id);
+  leased_.insert(job.job.id);
+  ChangeJob(job, JobState::kLeased, "", changes);
+  if (job.run->run.state != RunState::kRunning) {
+    ChangeRun(*job.run, RunState::kRunning, "", now, changes);
+  }
+  Settle(now, changes);
+}
+
+Assignment Scheduler::AssignmentOf(const JobEntry& job) const {
+  const RunConfig& config = job.run->run.config;
+  return Assignment{.job = job.job.id,
+                    .attempt = job.live->attempt.number,
+                    .run = job.run->run.key,
+                    .config = config,
+                    .to = job.job.to,
+                    .corpus = corpora_.at(config.corpus),
+                    .start_step = job.live->attempt.start_step,
+                    .local_attempt = job.live->local_attempt,
+                    .checkpoint = job.live->checkpoint};
+}
+
+// What an attempt reports.
+
+absl::StatusOr<bool> Scheduler::AddPoints(const JobId& id, int attempt,
+                                          std::vector<LossPoint> points, Changes& changes) {
+  ASSIGN_OR_RETURN(JobEntry * job, FindJob(id));
+  if (!IsLive(*job, attempt)) return false;
+  std::int64_t through = job->points_through;
+  for (const LossPoint& point : points) {
+    if (point.step > job->job.to) {
+      return InvalidArgument(fmt::format("loss point at step {} of job {}, which ends at {}",
+                                         point.step, id.Short(), job->job.to));
+    }
+    if (point.series == Series::kTrain) through = std::max(through, point.step);
+  }
+  job->points_through = through;
+  if (!points.empty()) changes.push_back(PointsAdded{id, attempt, std::move(points)});
+  return true;
+}
+
+absl::Status Scheduler::CommitCheckpoint(const WorkerId& worker, const Checkpoint& checkpoint,
+                                         const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(JobEntry * job, FindJob(checkpoint.job));
+  if (!IsLive(*job, checkpoint.attempt) || job->live->attempt.worker != worker) {
+    return AttemptIsOver(checkpoint.job, checkpoint.attempt);
+  }
+  if (checkpoint.step <= job->job.from || checkpoint.step > job->job.to) {
+    return InvalidArgument(fmt::format("checkpoint of step {}: job {} trains steps {} to {}",
+                                       checkpoint.step, checkpoint.job.Short(), job->job.from + 1,
+                                       job->job.to));
+  }
+  if (checkpoint.kind == CheckpointKind::kResume) {
+    if (checkpoint.step > job->points_through) {
+      return FailedPrecondition(fmt::format(
+          "checkpoint of step {} of job {}: training points are committed through step {} only; "
+          "report the others first",
+          checkpoint.step, checkpoint.job.Short(), job->points_through));
+    }
+    if (job->resume && job->resume->step >= checkpoint.step) return absl::OkStatus();
+    job->resume = checkpoint;
+  }
+  changes.push_back(CheckpointAdded{checkpoint, now.wall_us});
+  return absl::OkStatus();
+}
+
+// The end of an attempt.
+
+absl::Status Scheduler::Finish(const FinishedAttempt& end, const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(JobEntry * job, FindJob(end.job));
+  if (!IsLive(*job, end.attempt) || job->live->attempt.worker != end.worker) {
+    const bool repeated =
+        job->job.state == JobState::kSucceeded && job->job.attempts == end.attempt;
+    if (end.outcome != JobOutcome::kSucceeded || repeated) return absl::OkStatus();
+    return AttemptIsOver(end.job, end.attempt);
+  }
+  if (end.outcome != JobOutcome::kSucceeded) {
+    EndAttempt(*job, end, now, changes);
+    NoteLocal(*job, end.local_step > 0
+                        ? std::optional(LocalCheckpoint{end.worker, end.attempt, end.local_step})
+                        : std::nullopt);
+    AfterFailure(*job, end.outcome, ReasonOf(end), end.worker, now, changes);
+    Settle(now, changes);
+    return absl::OkStatus();
+  }
+  if (!end.result || !std::isfinite(end.result->val_loss)) {
+    return InvalidArgument("success of job " + end.job.Short() + " needs a finite result");
+  }
+  if (job->points_through < job->job.to) {
+    return FailedPrecondition(fmt::format(
+        "success of job {}: training points are committed through step {} of {} only; report the "
+        "others first",
+        end.job.Short(), job->points_through, job->job.to));
+  }
+  EndAttempt(*job, end, now, changes);
+  ChangeJob(*job, JobState::kSucceeded, "", changes);
+  workers_.at(end.worker).failed_in_a_row.clear();
+  if (job == job->run->last_job) {
+    ChangeRun(*job->run, RunState::kSucceeded, "", now, changes, end.result);
+  }
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+void Scheduler::EndAttempt(JobEntry& job, const FinishedAttempt& end, const Moment& now,
+                           Changes& changes) {
+  const double seconds = absl::ToDoubleSeconds(now.monotonic - job.live->started);
+  for (SweepEntry* sweep : job.run->sweeps) sweep->worker_seconds += seconds;
+  workers_.at(job.live->attempt.worker).leased.erase(job.job.id);
+  leased_.erase(job.job.id);
+  job.live.reset();
+  changes.push_back(AttemptEnded{end.job, end.attempt, end.outcome, end.reason, end.numerics,
+                                 end.artifacts, now.wall_us});
+}
+
+// The caller then changes the job's state.
+void Scheduler::EndLost(JobEntry& job, JobOutcome outcome, const std::string& reason,
+                        const Moment& now, Changes& changes) {
+  EndAttempt(job,
+             FinishedAttempt{.worker = job.live->attempt.worker,
+                             .job = job.job.id,
+                             .attempt = job.live->attempt.number,
+                             .outcome = outcome,
+                             .reason = reason},
+             now, changes);
+}
+
+void Scheduler::AfterFailure(JobEntry& job, JobOutcome outcome, const std::string& reason,
+                             const WorkerId& worker, const Moment& now, Changes& changes) {
+  switch (ClassOf(outcome)) {
+    case FailureClass::kNone:
+    case FailureClass::kInfrastructure:
+      ++job.infrastructure_failures;
+      RetryOrFail(job, job.infrastructure_failures <= options_.max_infrastructure_retries, reason,
+                  fmt::format("lost {} times without getting further", job.infrastructure_failures),
+                  now, changes);
+      break;
+    case FailureClass::kDeterministic:
+      RetryOrFail(job, false, reason, "", now, changes);
+      break;
+    case FailureClass::kUnknown:
+      ++job.job.counted_failures;
+      job.crashed[worker] = reason;
+      RetryOrFail(job, job.job.counted_failures < options_.max_counted_failures, reason,
+                  fmt::format("failed {} times", job.job.counted_failures), now, changes);
+      break;
+  }
+  if (IsWorkersFault(outcome)) Blame(workers_.at(worker), job.job.id, now, changes);
+}
+
+void Scheduler::RetryOrFail(JobEntry& job, bool retry, const std::string& reason,
+                            const std::string& give_up, const Moment& now, Changes& changes) {
+  if (!retry) {
+    const std::string why = give_up.empty() ? reason : give_up + ", the last time " + reason;
+    ChangeJob(job, JobState::kFailed, why, changes);
+    ChangeRun(*job.run, RunState::kFailed, why, now, changes);
+    return;
+  }
+  if (FirstWanting(*job.run) == nullptr) {
+    CancelRun(*job.run, "no live sweep wants it; " + reason, now, changes);
+    return;
+  }
+  job.queued_at = now.monotonic;
+  ChangeJob(job, JobState::kQueued, reason, changes);
+  ChangeRun(*job.run, RunState::kQueued, reason, now, changes);
+}
+
+void Scheduler::Blame(WorkerEntry& worker, const JobId& job, const Moment& now, Changes& changes) {
+  worker.failed_in_a_row.insert(job);
+  if (static_cast<int>(worker.failed_in_a_row.size()) < options_.quarantine_after) return;
+  worker.quarantined_until = now.monotonic + options_.quarantine;
+  ReviewWorker(worker, now, changes);
+}
+
+}  // namespace etude

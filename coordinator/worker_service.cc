@@ -1,0 +1,233 @@
+#include "coordinator/worker_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "coordinator/authentication_service.h"
+#include "coordinator/blob_check.h"
+#include "coordinator/report_service.h"
+#include "lib/base/status.h"
+#include "proto/convert.h"
+#include "proto/grpc_status.h"
+
+namespace etude {
+namespace {
+
+v1::Action ToWire(Action action) {
+  switch (action) {
+    case Action::kKeep:
+      return v1::ACTION_KEEP;
+    case Action::kCancel:
+      return v1::ACTION_CANCEL;
+    case Action::kCheckpoint:
+      return v1::ACTION_CHECKPOINT;
+    case Action::kRelease:
+      return v1::ACTION_RELEASE;
+    case Action::kSuperseded:
+      return v1::ACTION_SUPERSEDED;
+  }
+  return v1::ACTION_UNSPECIFIED;
+}
+
+template <typename Response>
+void AddDirectives(const std::vector<Directive>& directives, Response& response) {
+  for (const Directive& directive : directives) {
+    v1::Directive& wire = *response.add_directives();
+    wire.set_job(directive.job.text());
+    wire.set_attempt(directive.attempt);
+    wire.set_action(ToWire(directive.action));
+  }
+}
+
+absl::StatusOr<std::vector<HeldAttempt>> HeldFromWire(
+    const google::protobuf::RepeatedPtrField<v1::HeldAttempt>& wire) {
+  if (wire.size() > kMaxHeldAttempts) {
+    return InvalidArgument(fmt::format("held: more than {} attempts", kMaxHeldAttempts));
+  }
+  std::vector<HeldAttempt> held;
+  for (const v1::HeldAttempt& attempt : wire) {
+    ASSIGN_OR_RETURN(std::string job, NameFromWire(attempt.job(), "held job"));
+    held.push_back(
+        {JobId(std::move(job)), attempt.attempt(), attempt.step(), attempt.local_step()});
+  }
+  return held;
+}
+
+v1::Assignment ToWire(const Assignment& assignment) {
+  v1::Assignment wire;
+  wire.set_job(assignment.job.text());
+  wire.set_attempt(assignment.attempt);
+  wire.set_run(assignment.run.text());
+  wire.set_config_json(RunConfigToJson(assignment.config));
+  wire.set_to(assignment.to);
+  *wire.mutable_corpus() = ToWire(assignment.corpus);
+  wire.set_start_step(assignment.start_step);
+  wire.set_local_attempt(assignment.local_attempt);
+  if (assignment.checkpoint) *wire.mutable_checkpoint() = ToWire(*assignment.checkpoint);
+  return wire;
+}
+
+absl::StatusOr<FinishedAttempt> FinishedFromWire(const v1::FinishRequest& wire) {
+  FinishedAttempt end;
+  ASSIGN_OR_RETURN(std::string worker, NameFromWire(wire.worker(), "worker"));
+  ASSIGN_OR_RETURN(std::string job, NameFromWire(wire.job(), "job"));
+  ASSIGN_OR_RETURN(end.outcome, FromWire(wire.outcome()));
+  if (wire.reason().size() > kMaxTextBytes || wire.numerics().size() > kMaxTextBytes) {
+    return InvalidArgument(fmt::format("reason and numerics: at most {} bytes", kMaxTextBytes));
+  }
+  if (wire.has_result()) {
+    ASSIGN_OR_RETURN(end.result, FromWire(wire.result()));
+  }
+  ASSIGN_OR_RETURN(end.artifacts, FilesFromWire(wire.artifacts()));
+  end.worker = WorkerId(std::move(worker));
+  end.job = JobId(std::move(job));
+  end.attempt = wire.attempt();
+  end.reason = wire.reason();
+  end.local_step = wire.local_step();
+  end.numerics = wire.numerics();
+  return end;
+}
+
+absl::Status CheckProtocol(int protocol) {
+  if (protocol >= kOldestProtocolVersion && protocol <= kProtocolVersion) return absl::OkStatus();
+  return FailedPrecondition(
+      fmt::format("this worker speaks protocol {}, the coordinator {} to {}; install the same "
+                  "release on both",
+                  protocol, kOldestProtocolVersion, kProtocolVersion));
+}
+
+grpc::ServerUnaryReactor* FinishWith(grpc::CallbackServerContext* context,
+                                     const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+// A long poll: tells the core once nobody waits for it any more.
+class AcquireReactor final : public grpc::ServerUnaryReactor {
+ public:
+  const std::shared_ptr<std::atomic<bool>>& gone() const { return gone_; }
+  void OnCancel() override { gone_->store(true); }
+  void OnDone() override { delete this; }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+absl::StatusOr<Core::AcquireCall> AcquireFromWire(const v1::AcquireRequest& wire) {
+  ASSIGN_OR_RETURN(std::string worker, NameFromWire(wire.worker(), "worker"));
+  const std::int64_t wait_ms = std::clamp<std::int64_t>(wire.wait_ms(), 0, kMaxAcquireWaitMs);
+  return Core::AcquireCall{WorkerId(std::move(worker)), wire.slot(), absl::Milliseconds(wait_ms),
+                           nullptr};
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* WorkerService::Register(grpc::CallbackServerContext* context,
+                                                  const v1::RegisterRequest* request,
+                                                  v1::RegisterResponse* response) {
+  absl::Status status = CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Register");
+  if (status.ok()) status = CheckProtocol(request->protocol());
+  if (!status.ok()) return FinishWith(context, status);
+  absl::StatusOr<Worker> worker = FromWire(request->worker());
+  if (!worker.ok()) return FinishWith(context, worker.status());
+  absl::StatusOr<std::vector<HeldAttempt>> held = HeldFromWire(request->held());
+  if (!held.ok()) return FinishWith(context, held.status());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const SchedulerOptions& options = core_.scheduler_options();
+  response->set_protocol(kProtocolVersion);
+  response->set_heartbeat_ms(absl::ToInt64Milliseconds(options.heartbeat));
+  response->set_lease_ms(absl::ToInt64Milliseconds(options.lease));
+  core_.Register(*std::move(worker), *std::move(held),
+                 [reactor, response](const absl::StatusOr<std::vector<Directive>>& directives) {
+                   if (directives.ok()) AddDirectives(*directives, *response);
+                   reactor->Finish(ToGrpc(directives.status()));
+                 });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* WorkerService::Acquire(grpc::CallbackServerContext* context,
+                                                 const v1::AcquireRequest* request,
+                                                 v1::AcquireResponse* response) {
+  const absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Acquire");
+  if (!status.ok()) return FinishWith(context, status);
+  absl::StatusOr<Core::AcquireCall> call = AcquireFromWire(*request);
+  if (!call.ok()) return FinishWith(context, call.status());
+  auto* reactor = new AcquireReactor;
+  call->gone = reactor->gone();
+  core_.Acquire(*std::move(call),
+                [reactor, response](const absl::StatusOr<Scheduler::Acquired>& acquired) {
+                  if (acquired.ok()) response->set_reason(acquired->reason);
+                  if (acquired.ok() && acquired->assignment) {
+                    *response->mutable_assignment() = ToWire(*acquired->assignment);
+                  }
+                  reactor->Finish(ToGrpc(acquired.status()));
+                });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* WorkerService::Heartbeat(grpc::CallbackServerContext* context,
+                                                   const v1::HeartbeatRequest* request,
+                                                   v1::HeartbeatResponse* response) {
+  const absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Heartbeat");
+  if (!status.ok()) return FinishWith(context, status);
+  absl::StatusOr<std::string> worker = NameFromWire(request->worker(), "worker");
+  if (!worker.ok()) return FinishWith(context, worker.status());
+  absl::StatusOr<std::vector<HeldAttempt>> held = HeldFromWire(request->held());
+  if (!held.ok()) return FinishWith(context, held.status());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  core_.Heartbeat(WorkerId(*std::move(worker)), *std::move(held), request->draining(),
+                  [reactor, response](const absl::StatusOr<std::vector<Directive>>& directives) {
+                    if (directives.ok()) AddDirectives(*directives, *response);
+                    reactor->Finish(ToGrpc(directives.status()));
+                  });
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* WorkerService::Report(
+    grpc::CallbackServerContext* context) {
+  return new ReportReactor(
+      core_, CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Report"));
+}
+
+grpc::ServerUnaryReactor* WorkerService::CommitCheckpoint(
+    grpc::CallbackServerContext* context, const v1::CommitCheckpointRequest* request,
+    v1::CommitCheckpointResponse*) {
+  const absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/CommitCheckpoint");
+  if (!status.ok()) return FinishWith(context, status);
+  absl::StatusOr<std::string> worker = NameFromWire(request->worker(), "worker");
+  if (!worker.ok()) return FinishWith(context, worker.status());
+  absl::StatusOr<Checkpoint> checkpoint = FromWire(request->checkpoint());
+  if (!checkpoint.ok()) return FinishWith(context, checkpoint.status());
+  const absl::Status complete = CheckComplete(blobs_, checkpoint->files);
+  if (!complete.ok()) return FinishWith(context, complete);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  core_.CommitCheckpoint(
+      WorkerId(*std::move(worker)), *std::move(checkpoint),
+      [reactor](const absl::Status& result) { reactor->Finish(ToGrpc(result)); });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* WorkerService::Finish(grpc::CallbackServerContext* context,
+                                                const v1::FinishRequest* request,
+                                                v1::FinishResponse*) {
+  const absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Finish");
+  if (!status.ok()) return FinishWith(context, status);
+  absl::StatusOr<FinishedAttempt> end = FinishedFromWire(*request);
+  if (!end.ok()) return FinishWith(context, end.status());
+  const absl::Status complete = CheckComplete(blobs_, end->artifacts);
+  if (!complete.ok()) return FinishWith(context, complete);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  core_.Finish(*std::move(end),
+               [reactor](const absl::Status& result) { reactor->Finish(ToGrpc(result)); });
+  return reactor;
+}
+
+}  // namespace etude

@@ -1,0 +1,51 @@
+// WorkerService on the wire. Every call decodes, asks the core once and encodes; the callback API
+// keeps a thousand calls open without a thread each.
+#ifndef ETUDE_COORDINATOR_WORKER_SERVICE_H_
+#define ETUDE_COORDINATOR_WORKER_SERVICE_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include "coordinator/authentication.h"
+#include "coordinator/core.h"
+#include "etude/v1/worker.grpc.pb.h"
+#include "storage/blob_store.h"
+
+namespace etude {
+
+inline constexpr int kMaxHeldAttempts = 4096;
+// Reports of one stream that are read and not yet committed; the worker's next one waits.
+inline constexpr int kMaxReportsInFlight = 4;
+
+// Thread-safe. What it is given must outlive it.
+class WorkerService final : public v1::WorkerService::CallbackService {
+ public:
+  WorkerService(Core& core, BlobStore& blobs, const Authentication& authentication)
+      : core_(core), blobs_(blobs), authentication_(authentication) {}
+
+  grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
+                                     const v1::RegisterRequest* request,
+                                     v1::RegisterResponse* response) override;
+  grpc::ServerUnaryReactor* Acquire(grpc::CallbackServerContext* context,
+                                    const v1::AcquireRequest* request,
+                                    v1::AcquireResponse* response) override;
+  grpc::ServerUnaryReactor* Heartbeat(grpc::CallbackServerContext* context,
+                                      const v1::HeartbeatRequest* request,
+                                      v1::HeartbeatResponse* response) override;
+  grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* Report(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* CommitCheckpoint(grpc::CallbackServerContext* context,
+                                             const v1::CommitCheckpointRequest* request,
+                                             v1::CommitCheckpointResponse* response) override;
+  grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context,
+                                   const v1::FinishRequest* request,
+                                   v1::FinishResponse* response) override;
+
+ private:
+  Core& core_;
+  BlobStore& blobs_;
+  const Authentication& authentication_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_COORDINATOR_WORKER_SERVICE_H_

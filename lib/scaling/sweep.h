@@ -1,0 +1,39 @@
+// A sweep: what a user submits, expanded to runs. Its state follows from its runs, but for
+// cancellation.
+#ifndef ETUDE_LIB_SCALING_SWEEP_H_
+#define ETUDE_LIB_SCALING_SWEEP_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/scaling/ids.h"
+
+namespace etude {
+
+// active until every run it wants is terminal, then finished; cancelled by request. The last two
+// are terminal.
+enum class SweepState { kActive, kFinished, kCancelled };
+std::string_view SweepStateName(SweepState state);
+std::optional<SweepState> SweepStateFromName(std::string_view name);
+
+struct Sweep {
+  SweepId id;
+  std::string name;
+  CorpusId corpus;
+  std::string spec_toml;      // as submitted
+  std::string resolved_json;  // canonical, every default explicit; its hash is the id
+  std::vector<RunKey> runs;   // in the order of the spec
+  int max_failed_runs = 5;    // the sweep stops leasing once more runs have failed
+  double max_hours = 24.0;    // of worker time
+  SweepState state = SweepState::kActive;
+  std::string reason;
+  std::int64_t created_at_us = 0;
+  std::int64_t finished_at_us = 0;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_LIB_SCALING_SWEEP_H_

@@ -1,0 +1,26 @@
+// Writes one change into the results store. The caller owns the transaction: after an error it must
+// roll back. Errors are those of ResultsStore::Commit, with the noun and its id put before them.
+#ifndef ETUDE_STORAGE_APPLY_CHANGE_H_
+#define ETUDE_STORAGE_APPLY_CHANGE_H_
+
+#include "absl/status/status.h"
+#include "storage/change.h"
+#include "storage/sqlite.h"
+
+namespace etude {
+
+absl::Status ApplyChange(Database& database, const Change& change);
+
+// What changes jobs and attempts; the fences are here.
+absl::Status AddJob(Database& database, const Job& job);
+absl::Status AddSegment(Database& database, const Segment& segment);
+absl::Status ChangeJob(Database& database, const JobChanged& change);
+absl::Status ReplacePath(Database& database, const JobAdded& change);
+absl::Status StartAttempt(Database& database, const AttemptStarted& change);
+absl::Status EndAttempt(Database& database, const AttemptEnded& change);
+absl::Status AddPoints(Database& database, const PointsAdded& change);
+absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change);
+
+}  // namespace etude
+
+#endif  // ETUDE_STORAGE_APPLY_CHANGE_H_

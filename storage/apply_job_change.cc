@@ -1,0 +1,230 @@
+#include <optional>
+#include <string>
+
+#include "lib/base/status.h"
+#include "storage/apply_change.h"
+
+namespace etude {
+namespace {
+
+struct StoredJob {
+  std::int64_t number = 0;  // its key in other tables
+  JobState state = JobState::kQueued;
+  int attempts = 0;
+};
+
+constexpr char kSelectJob[] = "SELECT number, state, attempts FROM jobs WHERE id = ?";
+
+absl::StatusOr<StoredJob> FindJob(Database& database, const JobId& id) {
+  ASSIGN_OR_RETURN(Statement row, database.Prepare(kSelectJob));
+  ASSIGN_OR_RETURN(const bool found, row.Bind(id.text()).Next());
+  if (!found) return FailedPrecondition("job " + id.text() + " is not stored");
+  const std::optional<JobState> state = JobStateFromName(row.Text(1));
+  if (!state) return DataLoss("its stored state is unknown. Check it with: etude db verify");
+  return StoredJob{.number = row.Integer(0), .state = *state, .attempts = row.Int(2)};
+}
+
+struct NewestAttempt {
+  int number = 0;  // 0: there is none
+  bool live = false;
+};
+
+constexpr char kSelectNewestAttempt[] =
+    "SELECT number, outcome FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1";
+
+absl::StatusOr<NewestAttempt> FindNewestAttempt(Database& database, std::int64_t job) {
+  ASSIGN_OR_RETURN(Statement row, database.Prepare(kSelectNewestAttempt));
+  ASSIGN_OR_RETURN(const bool found, row.Bind(job).Next());
+  if (!found) return NewestAttempt{};
+  return NewestAttempt{.number = row.Int(0), .live = row.IsNull(1)};
+}
+
+// The fence: only a job's newest attempt may write, and only while it lives. Returns the job's
+// number.
+absl::StatusOr<std::int64_t> CheckFence(Database& database, const JobId& id, int attempt) {
+  ASSIGN_OR_RETURN(const StoredJob job, FindJob(database, id));
+  ASSIGN_OR_RETURN(const NewestAttempt newest, FindNewestAttempt(database, job.number));
+  if (newest.number != attempt) {
+    return FailedPrecondition("superseded: the newest attempt is " + std::to_string(newest.number));
+  }
+  if (!newest.live) return FailedPrecondition("the attempt has ended");
+  return job.number;
+}
+
+}  // namespace
+
+constexpr char kInsertJob[] =
+    "INSERT INTO jobs (id, run, from_step, to_step, state, attempts, counted_failures, reason) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+
+absl::Status AddJob(Database& database, const Job& job) {
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertJob));
+  insert.Bind(job.id.text(), job.run.text(), job.from, job.to, JobStateName(job.state),
+              job.attempts, job.counted_failures, job.reason);
+  return Annotate(insert.Run(), "job " + job.id.text());
+}
+
+constexpr char kInsertSegment[] =
+    "INSERT INTO segments (run, ordinal, job, from_step, to_step) VALUES (?, ?, ?, ?, ?)";
+
+absl::Status AddSegment(Database& database, const Segment& segment) {
+  ASSIGN_OR_RETURN(const StoredJob job, FindJob(database, segment.job));
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertSegment));
+  insert.Bind(segment.run.text(), segment.ordinal, job.number, segment.from, segment.to);
+  return Annotate(insert.Run(),
+                  "segment " + std::to_string(segment.ordinal) + " of run " + segment.run.Short());
+}
+
+constexpr char kUpdateJob[] =
+    "UPDATE jobs SET state = ?, attempts = ?, counted_failures = ?, reason = ? WHERE number = ?";
+
+absl::Status ChangeJob(Database& database, const JobChanged& change) {
+  const Job& job = change.job;
+  ASSIGN_OR_RETURN(const StoredJob stored, FindJob(database, job.id));
+  if (IsTerminal(stored.state) && job.state != stored.state) {
+    return FailedPrecondition("it is " + std::string(JobStateName(stored.state)) +
+                              " for ever and cannot become " +
+                              std::string(JobStateName(job.state)));
+  }
+  if (job.attempts < stored.attempts) {
+    return FailedPrecondition("it has had " + std::to_string(stored.attempts) + " attempts, not " +
+                              std::to_string(job.attempts));
+  }
+  ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateJob));
+  update.Bind(JobStateName(job.state), job.attempts, job.counted_failures, job.reason,
+              stored.number);
+  return update.Run();
+}
+
+constexpr char kDeletePathFrom[] = "DELETE FROM segments WHERE run = ? AND ordinal >= ?";
+
+absl::Status ReplacePath(Database& database, const JobAdded& change) {
+  RETURN_IF_ERROR(AddJob(database, change.job));
+  ASSIGN_OR_RETURN(Statement cut, database.Prepare(kDeletePathFrom));
+  RETURN_IF_ERROR(cut.Bind(change.segment.run.text(), change.segment.ordinal).Run());
+  return AddSegment(database, change.segment);
+}
+
+namespace {
+
+constexpr char kSupersede[] =
+    "UPDATE attempts SET outcome = 'superseded', reason = ?, ended_at_us = ? "
+    "WHERE job = ? AND outcome IS NULL";
+constexpr char kDeletePointsAfter[] =
+    "DELETE FROM loss_points WHERE job = ? AND attempt < ? AND step > ?";
+constexpr char kDeleteCheckpointsAfter[] = "DELETE FROM checkpoints WHERE job = ? AND step > ?";
+constexpr char kInsertAttempt[] =
+    "INSERT INTO attempts (job, number, worker, start_step, outcome, reason, started_at_us, "
+    "ended_at_us, numerics) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kCountAttempt[] = "UPDATE jobs SET attempts = max(attempts, ?) WHERE number = ?";
+
+// What earlier attempts left after the new one's start will be trained again. A checkpoint from
+// there would be one without its points.
+absl::Status Truncate(Database& database, std::int64_t job, const Attempt& attempt) {
+  ASSIGN_OR_RETURN(Statement points, database.Prepare(kDeletePointsAfter));
+  RETURN_IF_ERROR(points.Bind(job, attempt.number, attempt.start_step).Run());
+  ASSIGN_OR_RETURN(Statement checkpoints, database.Prepare(kDeleteCheckpointsAfter));
+  return checkpoints.Bind(job, attempt.start_step).Run();
+}
+
+absl::Status InsertAttempt(Database& database, std::int64_t job, const Attempt& attempt) {
+  std::optional<std::string_view> outcome;
+  if (attempt.outcome) outcome = JobOutcomeName(*attempt.outcome);
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertAttempt));
+  insert.Bind(job, attempt.number, attempt.worker.text(), attempt.start_step, outcome,
+              attempt.reason, attempt.started_at_us, attempt.ended_at_us, attempt.numerics);
+  return insert.Run();
+}
+
+}  // namespace
+
+absl::Status StartAttempt(Database& database, const AttemptStarted& change) {
+  const Attempt& attempt = change.attempt;
+  ASSIGN_OR_RETURN(const StoredJob job, FindJob(database, attempt.job));
+  if (IsTerminal(job.state)) {
+    return FailedPrecondition("the job is " + std::string(JobStateName(job.state)) + " for ever");
+  }
+  ASSIGN_OR_RETURN(const NewestAttempt newest, FindNewestAttempt(database, job.number));
+  if (attempt.number <= newest.number) {
+    return FailedPrecondition("there is attempt " + std::to_string(newest.number) + " already");
+  }
+  ASSIGN_OR_RETURN(Statement supersede, database.Prepare(kSupersede));
+  const std::string reason = "attempt " + std::to_string(attempt.number) + " started";
+  RETURN_IF_ERROR(supersede.Bind(reason, attempt.started_at_us, job.number).Run());
+  RETURN_IF_ERROR(Truncate(database, job.number, attempt));
+  RETURN_IF_ERROR(InsertAttempt(database, job.number, attempt));
+  ASSIGN_OR_RETURN(Statement count, database.Prepare(kCountAttempt));
+  return count.Bind(attempt.number, job.number).Run();
+}
+
+constexpr char kEndAttempt[] =
+    "UPDATE attempts SET outcome = ?1, reason = ?2, "
+    "numerics = CASE WHEN ?3 = '' THEN numerics ELSE ?3 END, ended_at_us = ?4 "
+    "WHERE job = ?5 AND number = ?6";
+constexpr char kInsertArtifact[] =
+    "INSERT INTO attempt_artifacts (job, attempt, ordinal, name, sha256, bytes) "
+    "VALUES (?, ?, ?, ?, ?, ?)";
+
+absl::Status EndAttempt(Database& database, const AttemptEnded& change) {
+  ASSIGN_OR_RETURN(const std::int64_t job, CheckFence(database, change.job, change.attempt));
+  ASSIGN_OR_RETURN(Statement update, database.Prepare(kEndAttempt));
+  update.Bind(JobOutcomeName(change.outcome), change.reason, change.numerics, change.ended_at_us,
+              job, change.attempt);
+  RETURN_IF_ERROR(update.Run());
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertArtifact));
+  int ordinal = 0;
+  for (const ArtifactFile& file : change.artifacts) {
+    insert.Bind(job, change.attempt, ordinal++, file.name, file.sha256, file.bytes);
+    RETURN_IF_ERROR(insert.Run());
+  }
+  return absl::OkStatus();
+}
+
+constexpr char kInsertPoint[] =
+    "INSERT INTO loss_points (job, attempt, series, step, value) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING";
+
+absl::Status AddPoints(Database& database, const PointsAdded& change) {
+  ASSIGN_OR_RETURN(const std::int64_t job, CheckFence(database, change.job, change.attempt));
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertPoint));
+  for (const LossPoint& point : change.points) {
+    insert.Bind(job, change.attempt, static_cast<int>(point.series), point.step, point.value);
+    RETURN_IF_ERROR(insert.Run());
+  }
+  return absl::OkStatus();
+}
+
+constexpr char kSelectCheckpointStep[] = "SELECT step FROM checkpoints WHERE job = ? AND kind = ?";
+constexpr char kDeleteCheckpoint[] = "DELETE FROM checkpoints WHERE job = ? AND kind = ?";
+constexpr char kInsertCheckpoint[] =
+    "INSERT INTO checkpoints (job, kind, attempt, step, added_at_us) VALUES (?, ?, ?, ?, ?)";
+constexpr char kInsertCheckpointFile[] =
+    "INSERT INTO checkpoint_files (job, kind, ordinal, name, sha256, bytes) "
+    "VALUES (?, ?, ?, ?, ?, ?)";
+
+absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change) {
+  const Checkpoint& checkpoint = change.checkpoint;
+  ASSIGN_OR_RETURN(const std::int64_t job,
+                   CheckFence(database, checkpoint.job, checkpoint.attempt));
+  const std::string_view kind = CheckpointKindName(checkpoint.kind);
+  {
+    ASSIGN_OR_RETURN(Statement stored, database.Prepare(kSelectCheckpointStep));
+    ASSIGN_OR_RETURN(const bool found, stored.Bind(job, kind).Next());
+    // A late repetition of an older one.
+    if (found && stored.Integer(0) > checkpoint.step) return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeleteCheckpoint));
+  RETURN_IF_ERROR(remove.Bind(job, kind).Run());
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertCheckpoint));
+  insert.Bind(job, kind, checkpoint.attempt, checkpoint.step, change.at_us);
+  RETURN_IF_ERROR(insert.Run());
+  ASSIGN_OR_RETURN(Statement insert_file, database.Prepare(kInsertCheckpointFile));
+  int ordinal = 0;
+  for (const ArtifactFile& file : checkpoint.files) {
+    insert_file.Bind(job, kind, ordinal++, file.name, file.sha256, file.bytes);
+    RETURN_IF_ERROR(insert_file.Run());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace etude

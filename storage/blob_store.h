@@ -1,0 +1,53 @@
+// Content-addressed files: corpora, checkpoints, logs. A blob's name is the SHA-256 of its bytes.
+#ifndef ETUDE_STORAGE_BLOB_STORE_H_
+#define ETUDE_STORAGE_BLOB_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace etude {
+
+// Thread-safe. Errors of the disk are those of FromErrno; a full disk is kResourceExhausted and
+// leaves what was there.
+class BlobStore {
+ public:
+  // Makes `directory` if need be.
+  static absl::StatusOr<std::unique_ptr<BlobStore>> Open(const std::string& directory);
+  virtual ~BlobStore() = default;
+
+  struct Facts {
+    bool complete = false;
+    std::int64_t bytes = 0;  // whole size when complete, else received so far
+  };
+  virtual absl::StatusOr<Facts> Stat(const std::string& sha256) = 0;
+
+  // Appends to a blob that is not complete. kFailedPrecondition: `offset` is not the size received
+  // so far (ask Stat). Reaching `total_bytes` checks the hash and makes the blob complete and
+  // durable; kDataLoss: the bytes have another hash, and what was received is dropped. Appending to
+  // a complete blob is fine and does nothing.
+  virtual absl::Status Append(const std::string& sha256, std::int64_t total_bytes,
+                              std::int64_t offset, std::string_view bytes) = 0;
+
+  // At most `max_bytes` from `offset` of a complete blob; empty at its end. kNotFound.
+  virtual absl::StatusOr<std::string> Read(const std::string& sha256, std::int64_t offset,
+                                           std::int64_t max_bytes) = 0;
+
+  // Stores `bytes` and returns their SHA-256.
+  virtual absl::StatusOr<std::string> Put(std::string_view bytes) = 0;
+
+  // Deletes blobs and partial blobs not in `referenced` and last touched before `cutoff`; returns
+  // how many.
+  virtual absl::StatusOr<int> Collect(const std::vector<std::string>& referenced,
+                                      absl::Time cutoff) = 0;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_STORAGE_BLOB_STORE_H_

@@ -1,0 +1,105 @@
+// What the coordinator decides, as values: the scheduler makes them, the store applies them, all of
+// a batch in one transaction.
+#ifndef ETUDE_STORAGE_CHANGE_H_
+#define ETUDE_STORAGE_CHANGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/scaling/corpus.h"
+#include "lib/scaling/job.h"
+#include "lib/scaling/loss_point.h"
+#include "lib/scaling/run.h"
+#include "lib/scaling/sweep.h"
+#include "lib/scaling/worker.h"
+
+namespace etude {
+
+// A corpus under a name. One name means one corpus for ever; the same corpus may have several
+// names.
+struct CorpusAdded {
+  Corpus corpus;
+  std::int64_t at_us = 0;
+};
+
+// A new sweep with those of its runs and jobs that were not there yet.
+struct SweepAdded {
+  Sweep sweep;
+  std::vector<Run> new_runs;
+  std::vector<Job> new_jobs;
+  std::vector<Segment> new_segments;
+};
+
+// The sweep's mutable fields: state, reason, finished_at_us.
+struct SweepChanged {
+  SweepId sweep;
+  SweepState state = SweepState::kActive;
+  std::string reason;
+  std::int64_t finished_at_us = 0;
+};
+
+// A run's mutable fields. `result` is set with kSucceeded.
+struct RunChanged {
+  RunKey run;
+  RunState state = RunState::kQueued;
+  std::string reason;
+  std::optional<RunResult> result;
+  std::int64_t finished_at_us = 0;
+};
+
+// A job's mutable fields: state, attempts, counted_failures, reason. Terminal states never change.
+struct JobChanged {
+  Job job;
+};
+
+// A cancelled run that a sweep wants again: a new job, which replaces the run's path from this
+// segment on.
+struct JobAdded {
+  Job job;
+  Segment segment;
+};
+
+// The job's newest attempt. Points that earlier attempts left after `attempt.start_step` go in the
+// same transaction.
+struct AttemptStarted {
+  Attempt attempt;
+};
+
+struct AttemptEnded {
+  JobId job;
+  int attempt = 0;
+  JobOutcome outcome = JobOutcome::kSuperseded;
+  std::string reason;
+  std::string numerics;
+  std::vector<ArtifactFile> artifacts;
+  std::int64_t ended_at_us = 0;
+};
+
+// A point that is there already (the same job, attempt, series, step) is left as it is.
+struct PointsAdded {
+  JobId job;
+  int attempt = 0;
+  std::vector<LossPoint> points;
+};
+
+// Replaces the job's older checkpoint of the same kind.
+struct CheckpointAdded {
+  Checkpoint checkpoint;
+  std::int64_t at_us = 0;
+};
+
+// Inserts the worker or replaces all its fields.
+struct WorkerChanged {
+  Worker worker;
+};
+
+using Change =
+    std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
+                 AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded, WorkerChanged>;
+
+}  // namespace etude
+
+#endif  // ETUDE_STORAGE_CHANGE_H_

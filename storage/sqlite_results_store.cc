@@ -1,0 +1,132 @@
+#include "storage/sqlite_results_store.h"
+
+#include <filesystem>
+
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "storage/apply_change.h"
+#include "storage/migrations.h"
+#include "storage/stored_rows.h"
+
+namespace etude {
+namespace {
+
+std::string DirectoryOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+constexpr char kSelectSweeps[] =
+    "SELECT id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, state, reason, "
+    "created_at_us, finished_at_us FROM sweeps ORDER BY number";
+
+absl::Status LoadSweeps(Database& database, StoredState& state) {
+  ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectSweeps));
+  ASSIGN_OR_RETURN(state.sweeps, AllOf<Sweep>(rows, SweepOf));
+  for (Sweep& sweep : state.sweeps) {
+    ASSIGN_OR_RETURN(sweep.runs, SweepRuns(database, sweep.id));
+  }
+  return absl::OkStatus();
+}
+
+constexpr char kSelectRuns[] =
+    "SELECT key, config_json, state, reason, created_at_us, finished_at_us, has_result, val_loss, "
+    "best_val_loss, best_step, train_eval_loss, test_loss, train_seconds, eval_seconds, "
+    "tokens_per_s, device, weights_sha256, mixed_numerics FROM runs ORDER BY number";
+constexpr char kSelectJobs[] =
+    "SELECT id, run, from_step, to_step, state, attempts, counted_failures, reason FROM jobs "
+    "ORDER BY number";
+constexpr char kSelectSegments[] =
+    "SELECT s.run, s.ordinal, j.id, s.from_step, s.to_step FROM segments s "
+    "JOIN jobs j ON j.number = s.job ORDER BY s.run, s.ordinal";
+
+absl::StatusOr<Segment> SegmentOf(const Statement& row) {
+  return Segment{.run = RunKey(row.Text(0)),
+                 .ordinal = row.Int(1),
+                 .job = JobId(row.Text(2)),
+                 .from = row.Integer(3),
+                 .to = row.Integer(4)};
+}
+
+absl::Status LoadRuns(Database& database, StoredState& state) {
+  ASSIGN_OR_RETURN(Statement runs, database.Prepare(kSelectRuns));
+  ASSIGN_OR_RETURN(state.runs, AllOf<Run>(runs, RunOf));
+  ASSIGN_OR_RETURN(Statement jobs, database.Prepare(kSelectJobs));
+  ASSIGN_OR_RETURN(state.jobs, AllOf<Job>(jobs, JobOf));
+  ASSIGN_OR_RETURN(Statement segments, database.Prepare(kSelectSegments));
+  ASSIGN_OR_RETURN(state.segments, AllOf<Segment>(segments, SegmentOf));
+  return absl::OkStatus();
+}
+
+constexpr char kSelectLiveAttempts[] =
+    "SELECT j.id, a.number, a.worker, a.start_step, a.outcome, a.reason, a.started_at_us, "
+    "a.ended_at_us, a.numerics FROM attempts a JOIN jobs j ON j.number = a.job "
+    "WHERE a.outcome IS NULL ORDER BY a.job, a.number";
+constexpr char kSelectResumeCheckpoints[] =
+    "SELECT j.id, c.attempt, c.kind, c.step FROM checkpoints c JOIN jobs j ON j.number = c.job "
+    "WHERE c.kind = 'resume' AND j.state IN ('queued', 'leased') ORDER BY c.job";
+// One seek an attempt: the largest step of (job, attempt, series).
+constexpr char kSelectPointsThrough[] =
+    "SELECT id, step FROM (SELECT j.number AS job, j.id AS id, max((SELECT max(p.step) "
+    "FROM loss_points p WHERE p.job = a.job AND p.attempt = a.number AND p.series = ?)) AS step "
+    "FROM jobs j JOIN attempts a ON a.job = j.number WHERE j.state IN ('queued', 'leased') "
+    "GROUP BY j.number) WHERE step IS NOT NULL ORDER BY job";
+
+absl::StatusOr<StoredState::PointsThrough> PointsThroughOf(const Statement& row) {
+  return StoredState::PointsThrough{.job = JobId(row.Text(0)), .step = row.Integer(1)};
+}
+
+absl::Status LoadAttempts(Database& database, StoredState& state) {
+  ASSIGN_OR_RETURN(Statement attempts, database.Prepare(kSelectLiveAttempts));
+  ASSIGN_OR_RETURN(state.live_attempts, AllOf<Attempt>(attempts, AttemptOf));
+  ASSIGN_OR_RETURN(Statement checkpoints, database.Prepare(kSelectResumeCheckpoints));
+  ASSIGN_OR_RETURN(state.checkpoints, AllOf<Checkpoint>(checkpoints, CheckpointOf));
+  for (Checkpoint& checkpoint : state.checkpoints) {
+    ASSIGN_OR_RETURN(checkpoint.files, CheckpointFiles(database, checkpoint));
+  }
+  ASSIGN_OR_RETURN(Statement through, database.Prepare(kSelectPointsThrough));
+  through.Bind(static_cast<int>(Series::kTrain));
+  ASSIGN_OR_RETURN(state.points_through,
+                   AllOf<StoredState::PointsThrough>(through, PointsThroughOf));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteResultsStore>> SqliteResultsStore::Open(
+    const std::string& path) {
+  ASSIGN_OR_RETURN(StateLock lock, StateLock::Take(DirectoryOf(path)));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
+                   Database::Open(path, Database::Access::kReadWrite));
+  if (database->bytes() <= kMaxCheckedBytes) RETURN_IF_ERROR(database->CheckIntegrity());
+  RETURN_IF_ERROR(Migrate(*database));
+  RETURN_IF_ERROR(SyncDirectory(DirectoryOf(path)));
+  return std::unique_ptr<SqliteResultsStore>(
+      new SqliteResultsStore(std::move(lock), std::move(database)));
+}
+
+absl::Status SqliteResultsStore::Commit(std::span<const Change> changes) {
+  if (changes.empty()) return absl::OkStatus();
+  {
+    ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+    for (const Change& change : changes) RETURN_IF_ERROR(ApplyChange(*database_, change));
+    RETURN_IF_ERROR(transaction.Commit());
+  }
+  const absl::Status checkpointed = database_->CheckpointIfDue();
+  if (!checkpointed.ok()) LogWarning("checkpoint of the results store: " + MessageOf(checkpointed));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StoredState> SqliteResultsStore::Load() {
+  ASSIGN_OR_RETURN(Transaction snapshot, Transaction::Begin(*database_));
+  StoredState state;
+  ASSIGN_OR_RETURN(state.corpora, StoredCorpora(*database_));
+  RETURN_IF_ERROR(LoadSweeps(*database_, state));
+  RETURN_IF_ERROR(LoadRuns(*database_, state));
+  RETURN_IF_ERROR(LoadAttempts(*database_, state));
+  ASSIGN_OR_RETURN(state.workers, StoredWorkers(*database_));
+  return state;
+}
+
+}  // namespace etude

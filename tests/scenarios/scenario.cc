@@ -1,0 +1,324 @@
+#include "tests/scenarios/scenario.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+
+#include "lib/base/hash.h"
+#include "lib/base/status.h"
+
+namespace etude {
+namespace {
+
+const CorpusId kCorpus(std::string(64, 'c'));
+constexpr std::int64_t kMicrosPerSecond = 1'000'000;
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+std::string Text(const absl::Status& status) {
+  return status.ok() ? "ok" : "error " + Lower(absl::StatusCodeToString(status.code()));
+}
+
+std::string Trim(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::string Join(const std::string& state, const std::string& reason) {
+  return reason.empty() ? state : state + ": " + reason;
+}
+
+// "NAME=VALUE" -> VALUE if the word begins with NAME=.
+std::optional<std::string> Option(const std::string& word, const std::string& name) {
+  if (word.rfind(name + "=", 0) != 0) return std::nullopt;
+  return word.substr(name.size() + 1);
+}
+
+}  // namespace
+
+Scenario::Scenario() {
+  now_ = {absl::UnixEpoch() + absl::Hours(1), 1000 * kMicrosPerSecond};
+  Corpus corpus;
+  corpus.id = kCorpus;
+  corpus.name = "folk";
+  corpus.vocab = 37;
+  changes_.push_back(CorpusAdded{corpus, now_.wall_us});
+  ENSURE(store_.Commit(changes_).ok());
+  Restart();
+}
+
+std::string Scenario::Check(const std::string& line) {
+  const std::string text = Trim(line);
+  if (text.empty() || text[0] == '#') return "";
+  const std::size_t arrow = text.find("->");
+  std::string expected = arrow == std::string::npos ? "ok" : Trim(text.substr(arrow + 2));
+  changes_.clear();
+  const std::string answer = Answer(Trim(text.substr(0, arrow)));
+  const absl::Status stored = store_.Commit(changes_);
+  if (!stored.ok()) return "the store refused the changes: " + stored.ToString();
+  const bool prefix = !expected.empty() && expected.back() == '*';
+  if (prefix) expected.pop_back();
+  if (prefix ? answer.rfind(expected, 0) == 0 : answer == expected) return "";
+  return "answered: " + answer;
+}
+
+std::string Scenario::Answer(const std::string& command) {
+  Words words(command);
+  std::string verb;
+  words >> verb;
+  if (verb == "submit") return Submit(words);
+  if (verb == "register") return Register(words);
+  if (verb == "heartbeat") return Heartbeat(words);
+  if (verb == "acquire") return Acquire(words);
+  if (verb == "points") return Points(words);
+  if (verb == "checkpoint") return Checkpointed(words);
+  if (verb == "finish") return Finish(words);
+  if (verb == "advance") return Advance(words);
+  if (verb == "restart") return Restart();
+  std::string name;
+  words >> name;
+  if (verb == "cancel") {
+    return etude::Text(scheduler_->CancelSweep(SweepId(name), now_, changes_));
+  }
+  if (verb == "run") return RunState(name);
+  if (verb == "sweep") return SweepState(name);
+  if (verb == "worker") return WorkerStateOf(name);
+  if (verb == "curve") return CurveOf(name);
+  return "unknown event " + verb;
+}
+
+RunConfig Scenario::ConfigOf(const std::string& run, std::int64_t steps) {
+  RunConfig config;
+  config.model.layers = 1;
+  config.model.width = 8;
+  config.model.heads = 1;
+  config.model.vocab = 37;
+  config.corpus = kCorpus;
+  config.steps = steps;
+  config.unique_tokens = config.train_tokens = 1000;
+  config.lr = 0.01;
+  config.seed = std::hash<std::string>()(run) % 1000003;
+  return runs_.try_emplace(run, config).first->second;
+}
+
+std::string Scenario::Submit(Words& words) {
+  Sweep sweep;
+  words >> sweep.name;
+  sweep.id = SweepId(sweep.name);
+  sweep.corpus = kCorpus;
+  std::vector<RunConfig> configs;
+  for (std::string word; words >> word;) {
+    if (const auto failed = Option(word, "max_failed")) {
+      sweep.max_failed_runs = std::stoi(*failed);
+    } else if (const auto hours = Option(word, "max_hours")) {
+      sweep.max_hours = std::stod(*hours);
+    } else {
+      const std::size_t colon = word.find(':');
+      configs.push_back(ConfigOf(word.substr(0, colon), std::stoll(word.substr(colon + 1))));
+    }
+  }
+  const auto submitted = scheduler_->Submit(sweep, configs, now_, changes_);
+  if (!submitted.ok()) return etude::Text(submitted.status());
+  return fmt::format("{}, {} shared", submitted->created ? "created" : "known",
+                     submitted->runs_shared);
+}
+
+std::string Scenario::Register(Words& words) {
+  Worker worker;
+  std::string name;
+  words >> name;
+  worker.id = WorkerId(name);
+  std::vector<HeldAttempt> held;
+  for (std::string word; words >> word;) {
+    if (const auto slots = Option(word, "slots")) {
+      slots_[name] = std::stoi(*slots);
+    } else {
+      held.push_back(ParseAttempt(word));
+    }
+  }
+  worker.slots = slots_.try_emplace(name, 1).first->second;
+  const auto directives = scheduler_->Register(worker, held, now_, changes_);
+  return directives.ok() ? Text(*directives) : etude::Text(directives.status());
+}
+
+std::string Scenario::Heartbeat(Words& words) {
+  std::string name;
+  words >> name;
+  const auto after_name = words.tellg();
+  std::string first;
+  const bool draining = words >> first && first == "draining";
+  if (!draining) {
+    words.clear();
+    if (after_name != -1) words.seekg(after_name);
+  }
+  const std::vector<HeldAttempt> held =
+      after_name == -1 ? std::vector<HeldAttempt>() : ParseHeld(words);
+  const auto directives = scheduler_->Heartbeat(WorkerId(name), held, draining, now_, changes_);
+  return directives.ok() ? Text(*directives) : etude::Text(directives.status());
+}
+
+std::string Scenario::Acquire(Words& words) {
+  std::string worker;
+  int slot = 0;
+  words >> worker >> slot;
+  const auto acquired = scheduler_->Acquire(WorkerId(worker), slot, now_, changes_);
+  if (!acquired.ok()) return etude::Text(acquired.status());
+  if (!acquired->assignment) return "none: " + acquired->reason;
+  const Assignment& assignment = *acquired->assignment;
+  std::string text = fmt::format("{}#{} from {}", NameOf(assignment.job), assignment.attempt,
+                                 assignment.start_step);
+  if (assignment.local_attempt > 0) text += fmt::format(" local {}", assignment.local_attempt);
+  if (assignment.checkpoint) text += " uploaded";
+  return text;
+}
+
+std::string Scenario::Points(Words& words) {
+  std::string attempt;
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  char dot = 0;
+  words >> attempt >> first >> dot >> dot >> last;
+  std::vector<LossPoint> points;
+  for (std::int64_t step = first; step <= last; ++step) {
+    points.push_back({Series::kTrain, step, 1.0 / static_cast<double>(step)});
+  }
+  const HeldAttempt held = ParseAttempt(attempt);
+  const auto accepted = scheduler_->AddPoints(held.job, held.attempt, points, changes_);
+  if (!accepted.ok()) return etude::Text(accepted.status());
+  return *accepted ? "ok" : "superseded";
+}
+
+std::string Scenario::Checkpointed(Words& words) {
+  std::string worker;
+  std::string attempt;
+  Checkpoint checkpoint;
+  words >> worker >> attempt >> checkpoint.step;
+  const HeldAttempt held = ParseAttempt(attempt);
+  checkpoint.job = held.job;
+  checkpoint.attempt = held.attempt;
+  return etude::Text(scheduler_->CommitCheckpoint(WorkerId(worker), checkpoint, now_, changes_));
+}
+
+std::string Scenario::Finish(Words& words) {
+  std::string worker;
+  std::string attempt;
+  std::string outcome;
+  std::string word;
+  words >> worker >> attempt >> outcome;
+  const HeldAttempt held = ParseAttempt(attempt);
+  FinishedAttempt end{.worker = WorkerId(worker), .job = held.job, .attempt = held.attempt};
+  const auto known = JobOutcomeFromName(outcome);
+  if (!known) return "unknown outcome " + outcome;
+  end.outcome = *known;
+  if (end.outcome == JobOutcome::kSucceeded) end.result = RunResult{};
+  while (words >> word) {
+    if (const auto local = Option(word, "local")) end.local_step = std::stoll(*local);
+  }
+  return etude::Text(scheduler_->Finish(end, now_, changes_));
+}
+
+std::string Scenario::Advance(Words& words) {
+  int seconds = 0;
+  words >> seconds;
+  for (int i = 0; i < seconds; ++i) {
+    now_.monotonic += absl::Seconds(1);
+    now_.wall_us += kMicrosPerSecond;
+    scheduler_->Tick(now_, changes_);
+  }
+  return "ok";
+}
+
+std::string Scenario::Restart() {
+  const auto state = store_.Load();
+  if (!state.ok()) return etude::Text(state.status());
+  scheduler_ = std::make_unique<Scheduler>(SchedulerOptions{});
+  return etude::Text(scheduler_->Restore(*state, now_));
+}
+
+std::string Scenario::RunState(const std::string& name) {
+  const RunKey key = KeyOf(runs_.at(name));
+  const StoredState state = *store_.Load();
+  for (const Run& run : state.runs) {
+    if (run.key != key) continue;
+    const Scheduler::RunNow where = scheduler_->WhereIs(key, now_);
+    if (!where.worker.empty()) return "running on " + where.worker.text();
+    const std::string why = where.wait_reason.empty() ? run.reason : where.wait_reason;
+    return Join(std::string(RunStateName(run.state)), why);
+  }
+  return "unknown";
+}
+
+std::string Scenario::SweepState(const std::string& name) {
+  const StoredState state = *store_.Load();
+  for (const Sweep& sweep : state.sweeps) {
+    if (sweep.name == name) return Join(std::string(SweepStateName(sweep.state)), sweep.reason);
+  }
+  return "unknown";
+}
+
+std::string Scenario::WorkerStateOf(const std::string& name) {
+  for (const Scheduler::WorkerNow& worker : scheduler_->Workers()) {
+    if (worker.worker.id.text() == name) return std::string(WorkerStateName(worker.worker.state));
+  }
+  return "unknown";
+}
+
+std::string Scenario::CurveOf(const std::string& name) {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  for (const auto& [key, value] : store_.PointsOf(JobOf(name))) {
+    if (first == 0) first = key.second;
+    if (last != 0 && key.second != last + 1) return fmt::format("gap after {}", last);
+    last = key.second;
+  }
+  return fmt::format("{}..{}", first, last);
+}
+
+JobId Scenario::JobOf(const std::string& name) const {
+  const std::size_t dot = name.find('.');
+  const std::string run = name.substr(0, dot);
+  const std::string ordinal = dot == std::string::npos ? "0" : name.substr(dot + 1);
+  return JobId(KeyOf(runs_.at(run)).text() + "." + ordinal);
+}
+
+std::string Scenario::NameOf(const JobId& job) const {
+  for (const auto& [name, config] : runs_) {
+    const std::string key = KeyOf(config).text();
+    if (job.text().rfind(key, 0) != 0) continue;
+    const std::string ordinal = job.text().substr(key.size() + 1);
+    return ordinal == "0" ? name : name + "." + ordinal;
+  }
+  return "unknown";
+}
+
+HeldAttempt Scenario::ParseAttempt(const std::string& text) const {
+  const std::size_t hash = text.find('#');
+  const std::size_t slash = text.find('/');
+  HeldAttempt held;
+  held.job = JobOf(text.substr(0, hash));
+  held.attempt = std::stoi(text.substr(hash + 1, slash - hash - 1));
+  if (slash != std::string::npos) held.local_step = std::stoll(text.substr(slash + 1));
+  return held;
+}
+
+std::vector<HeldAttempt> Scenario::ParseHeld(Words& words) const {
+  std::vector<HeldAttempt> held;
+  for (std::string word; words >> word;) held.push_back(ParseAttempt(word));
+  return held;
+}
+
+std::string Scenario::Text(const std::vector<Directive>& directives) const {
+  static constexpr const char* kNames[] = {"keep", "cancel", "checkpoint", "release", "superseded"};
+  std::string text;
+  for (const Directive& directive : directives) {
+    text += fmt::format("{}{}#{} {}", text.empty() ? "" : ", ", NameOf(directive.job),
+                        directive.attempt, kNames[static_cast<int>(directive.action)]);
+  }
+  return text.empty() ? "ok" : text;
+}
+
+}  // namespace etude

@@ -1,0 +1,71 @@
+// A small language for the scheduler: a line an event, and behind "->" what it must answer.
+//
+//   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS ...  -> created, 0 shared
+//   cancel SWEEP
+//   register WORKER [slots=N] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
+//   heartbeat WORKER [draining] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
+//   acquire WORKER SLOT      -> JOB#ATTEMPT from 0 | ... from 50 local 1 | ... from 50 uploaded |
+//   none: WHY points JOB#ATTEMPT FIRST..LAST                           -> superseded checkpoint
+//   WORKER JOB#ATTEMPT STEP finish WORKER JOB#ATTEMPT OUTCOME [local=STEP] advance SECONDS time
+//   passes, a second at a time restart                  a new scheduler from what was stored run
+//   RUN -> STATE: WHY    sweep SWEEP -> STATE: WHY    worker WORKER -> STATE curve RUN ->
+//   FIRST..LAST steps of its newest job that have a training point, without a gap
+//
+// JOB is a RUN, or RUN.N for the Nth job after its first. Without "->" the answer must be "ok"; an
+// expectation that ends in "*" is a prefix; errors are "error CODE". A "#" that begins a line is a
+// comment. Every answer's changes are committed to a store that checks the fences itself.
+#ifndef ETUDE_TESTS_SCENARIOS_SCENARIO_H_
+#define ETUDE_TESTS_SCENARIOS_SCENARIO_H_
+
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "coordinator/scheduler.h"
+#include "tests/scenarios/memory_results_store.h"
+
+namespace etude {
+
+class Scenario {
+ public:
+  Scenario();
+  // Runs one line; empty if the answer was as expected, else what is wrong.
+  std::string Check(const std::string& line);
+
+ private:
+  using Words = std::istringstream;
+  std::string Answer(const std::string& command);
+  std::string Submit(Words& words);
+  std::string Register(Words& words);
+  std::string Heartbeat(Words& words);
+  std::string Acquire(Words& words);
+  std::string Points(Words& words);
+  std::string Checkpointed(Words& words);
+  std::string Finish(Words& words);
+  std::string Advance(Words& words);
+  std::string Restart();
+  std::string RunState(const std::string& run);
+  std::string SweepState(const std::string& sweep);
+  std::string WorkerStateOf(const std::string& worker);
+  std::string CurveOf(const std::string& run);
+
+  RunConfig ConfigOf(const std::string& run, std::int64_t steps);
+  JobId JobOf(const std::string& name) const;
+  std::string NameOf(const JobId& job) const;
+  HeldAttempt ParseAttempt(const std::string& text) const;
+  std::vector<HeldAttempt> ParseHeld(Words& words) const;
+  std::string Text(const std::vector<Directive>& directives) const;
+
+  Moment now_;
+  MemoryResultsStore store_;
+  std::unique_ptr<Scheduler> scheduler_;
+  Scheduler::Changes changes_;
+  std::map<std::string, RunConfig> runs_;
+  std::map<std::string, int> slots_;
+};
+
+}  // namespace etude
+
+#endif  // ETUDE_TESTS_SCENARIOS_SCENARIO_H_

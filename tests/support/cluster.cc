@@ -1,0 +1,180 @@
+#include "tests/support/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "lib/base/file.h"
+#include "lib/base/random.h"
+
+namespace etude {
+namespace {
+
+constexpr double kStartSeconds = 20;
+
+constexpr char kWorkerConfig[] =
+    "checkpoint_seconds = 1\n"
+    "upload_seconds = 2\n";
+
+void WriteText(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+// A bar of four eighths-pairs that wanders stepwise over the scale.
+std::string MakeBar(const CounterRandom& random, std::uint64_t& draw, int& degree) {
+  static constexpr char kScale[] = "DEFGABcdefga";
+  std::string bar;
+  for (int i = 0; i < 4; ++i) {
+    degree += static_cast<int>(random.Below(draw++, 5)) - 2;
+    degree = std::min(std::max(degree, 0), 10);
+    bar += kScale[degree];
+    bar += random.Below(draw++, 4) == 0 ? "2" : std::string(1, kScale[degree + 1]);
+  }
+  return bar + "|";
+}
+
+}  // namespace
+
+std::string ProgramPath(const std::string& program) {
+  const char* folder = std::getenv("ETUDE_BIN");
+  return (folder == nullptr ? "build/bin" : std::string(folder)) + "/" + program;
+}
+
+void WriteTunes(const std::string& directory, int tunes) {
+  std::filesystem::create_directories(directory);
+  std::ofstream file(directory + "/tunes.abc");
+  for (int tune = 1; tune <= tunes; ++tune) {
+    const CounterRandom random(11, RandomStream::kSampling, static_cast<std::uint32_t>(tune));
+    std::uint64_t draw = 0;
+    int degree = 4;
+    file << "X:" << tune << "\nT:Made-up tune " << tune
+         << "\nM:4/4\nL:1/8\nK:" << (random.Below(draw++, 2) == 0 ? "D" : "G") << "\n";
+    for (int line = 0; line < 4; ++line) {
+      for (int bar = 0; bar < 4; ++bar) file << MakeBar(random, draw, degree);
+      file << "\n";
+    }
+    file << "\n";
+  }
+}
+
+Cluster::Cluster() : directory_(NewDirectory("cluster")) {
+  WriteText(directory_ + "/worker.toml", kWorkerConfig);
+}
+
+ProcessOptions Cluster::Options(const std::string& output) {
+  ProcessOptions options;
+  options.environment = {"ETUDE_STATE=" + directory_ + "/coordinator",
+                         "ETUDE_ENDPOINT=" + endpoint(),
+                         "XDG_CONFIG_HOME=" + directory_ + "/config", "ETUDE_TOKEN_FILE="};
+  if (!output.empty()) options.output_prefix = directory_ + "/" + output;
+  return options;
+}
+
+void Cluster::StartCoordinator() {
+  const std::string endpoint_file = directory_ + "/coordinator/endpoint";
+  std::filesystem::remove(endpoint_file);
+  coordinator_ = std::make_unique<Process>(
+      std::vector<std::string>{ProgramPath("etude-coordinator"), "--state",
+                               directory_ + "/coordinator", "--listen", endpoint()},
+      Options("coordinator"));
+  ASSERT_TRUE(Eventually(kStartSeconds,
+                         [&] { return FileExists(endpoint_file) || !coordinator_->Running(); }));
+  std::ifstream text(endpoint_file);
+  std::string line;
+  ASSERT_TRUE(std::getline(text, line)) << "the coordinator did not start: see " << directory_;
+  port_ = std::stoi(line.substr(line.rfind(':') + 1));
+}
+
+void Cluster::StartWorker(const std::string& name) {
+  workers_[name] = std::make_unique<Process>(
+      std::vector<std::string>{ProgramPath("etude-worker"), "--endpoint", endpoint(),
+                               "--token-file", directory_ + "/coordinator/token", "--state",
+                               directory_ + "/" + name, "--name", name, "--slots", "1", "--threads",
+                               "1", "--config", directory_ + "/worker.toml"},
+      Options(name));
+}
+
+CommandResult Cluster::Etude(const std::vector<std::string>& arguments, double seconds) {
+  std::vector<std::string> command = {ProgramPath("etude")};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return RunCommand(command, Options(""), seconds);
+}
+
+nlohmann::json Cluster::EtudeJson(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"-o", "json"});
+  const CommandResult result = Etude(arguments);
+  EXPECT_EQ(result.status, 0) << result.err;
+  nlohmann::json json = nlohmann::json::parse(result.out, nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << result.out;
+  return json;
+}
+
+void Cluster::PushCorpus() {
+  WriteTunes(directory_ + "/abc", 700);
+  const CommandResult built =
+      Etude({"corpus", "build", directory_ + "/abc", directory_ + "/tunes", "--tokenizer", "char"});
+  ASSERT_EQ(built.status, 0) << built.err;
+  const CommandResult pushed = Etude({"corpus", "push", directory_ + "/tunes", "--name", "tunes"});
+  ASSERT_EQ(pushed.status, 0) << pushed.err;
+}
+
+CommandResult Cluster::Submit(const std::string& toml, bool wait) {
+  const std::string path = NewDirectory("spec") + "/spec.toml";
+  WriteText(path, toml);
+  std::vector<std::string> arguments = {"submit", path};
+  if (wait) arguments.emplace_back("--wait");
+  return Etude(arguments, 240);
+}
+
+std::vector<std::string> Cluster::RunsOf(const std::string& sweep) {
+  std::vector<std::string> runs;
+  for (const auto& run : EtudeJson({"sweep", "show", sweep})["runs"]) runs.push_back(run["run"]);
+  return runs;
+}
+
+std::string Cluster::StateOf(const std::string& run) {
+  return EtudeJson({"run", "show", run})["state"];
+}
+
+std::string Cluster::FamilyOf(const std::string& run) {
+  return EtudeJson({"run", "show", run})["family"];
+}
+
+std::int64_t Cluster::StepOf(const std::string& run) {
+  return EtudeJson({"run", "show", run})["step"];
+}
+
+int Cluster::AttemptsOf(const std::string& run) {
+  return static_cast<int>(EtudeJson({"run", "show", run})["attempts"].size());
+}
+
+std::int64_t Cluster::LastStartStepOf(const std::string& run) {
+  return EtudeJson({"run", "show", run})["attempts"].back()["start_step"];
+}
+
+std::string Cluster::FingerprintOf(const std::string& run) {
+  const nlohmann::json facts = EtudeJson({"run", "show", run});
+  const CommandResult curve = Etude({"run", "curve", run, "-o", "csv"});
+  EXPECT_EQ(curve.status, 0) << curve.err;
+  std::istringstream lines(curve.out);
+  std::string line;
+  std::string kept;
+  std::map<std::string, std::int64_t> points;
+  std::set<std::string> keys;
+  while (std::getline(lines, line)) {
+    if (line.find("tokens_per_s") != std::string::npos) continue;
+    kept += line + "\n";
+    EXPECT_TRUE(keys.insert(line.substr(0, line.rfind(','))).second) << "twice: " << line;
+    for (const char* series : {"train", "lr", "grad_norm"}) {
+      if (line.find("," + std::string(series) + ",") != std::string::npos) ++points[series];
+    }
+  }
+  const std::int64_t steps = facts["steps"];
+  for (const char* series : {"train", "lr", "grad_norm"})
+    EXPECT_EQ(points[series], steps) << series;
+  return kept + facts["weights_sha256"].get<std::string>();
+}
+
+}  // namespace etude

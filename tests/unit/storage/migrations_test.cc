@@ -1,0 +1,101 @@
+#include "storage/migrations.h"
+
+#include "gmock/gmock.h"
+#include "tests/unit/storage/store_fixture.h"
+
+namespace etude {
+namespace {
+
+using testing::HasSubstr;
+using Access = Database::Access;
+
+constexpr char kVersion[] = "PRAGMA user_version";
+constexpr char kTables[] = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
+constexpr char kNewTables[] = "SELECT count(*) FROM sqlite_schema WHERE name = 'added_later'";
+
+class MigrationsTest : public testing::Test {
+ protected:
+  void SetUp() override { Open(); }
+  void Open() {
+    database_.reset();
+    auto opened = Database::Open(path(), Access::kReadWrite);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    database_ = *std::move(opened);
+  }
+  std::string path() const { return directory_.path() + "/etude.db"; }
+  std::int64_t Number(const char* sql) { return database_->ReadInteger(sql).value_or(-1); }
+  // All steps of this program and those of a later one.
+  std::vector<const char*> With(std::vector<const char*> later) {
+    std::vector<const char*> steps(Migrations().begin(), Migrations().end());
+    steps.insert(steps.end(), later.begin(), later.end());
+    return steps;
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(MigrationsTest, EveryOlderVersionComesUpToDate) {
+  for (std::size_t version = 0; version <= Migrations().size(); ++version) {
+    const TemporaryDirectory directory;
+    auto old = Database::Open(directory.path() + "/etude.db", Access::kReadWrite);
+    ASSERT_TRUE(old.ok()) << old.status();
+    ASSERT_TRUE(Migrate(**old, Migrations().first(version)).ok());
+    EXPECT_EQ((*old)->ReadInteger(kVersion).value_or(-1), static_cast<std::int64_t>(version));
+    old->reset();
+    auto store = SqliteResultsStore::Open(directory.path() + "/etude.db");
+    ASSERT_TRUE(store.ok()) << "from version " << version << ": " << store.status();
+    const std::vector<Change> changes = {WorkerChanged{MakeWorker()}};
+    EXPECT_TRUE((*store)->Commit(changes).ok());
+  }
+}
+
+TEST_F(MigrationsTest, Version1HasItsTables) {
+  ASSERT_TRUE(Migrate(*database_, Migrations().first(1)).ok());
+  EXPECT_EQ(Number(kTables), 14);
+  EXPECT_EQ(Number(kVersion), 1);
+}
+
+TEST_F(MigrationsTest, UpgradeKeepsTheRows) {
+  ASSERT_TRUE(Migrate(*database_).ok());
+  ASSERT_TRUE(database_->Execute("INSERT INTO loss_points VALUES (1, 1, 1, 7, 0.5)").ok());
+  const auto steps = With({"CREATE TABLE added_later (a INTEGER) STRICT"});
+  ASSERT_TRUE(Migrate(*database_, steps).ok());
+  EXPECT_EQ(Number(kNewTables), 1);
+  EXPECT_EQ(Number("SELECT step FROM loss_points"), 7);
+}
+
+TEST_F(MigrationsTest, FailingStepLeavesTheOldVersion) {
+  ASSERT_TRUE(Migrate(*database_).ok());
+  const auto steps = With({"CREATE TABLE added_later (a INTEGER) STRICT", "CREATE NONSENSE"});
+  const absl::Status status = Migrate(*database_, steps);
+  EXPECT_THAT(MessageOf(status), HasSubstr("version " + std::to_string(steps.size())));
+  EXPECT_EQ(Number(kNewTables), 0);
+  EXPECT_EQ(Number(kVersion), static_cast<std::int64_t>(Migrations().size()));
+  EXPECT_TRUE(Migrate(*database_).ok());
+}
+
+TEST_F(MigrationsTest, NewerStoreIsRefusedAndSaysUpgrade) {
+  ASSERT_TRUE(Migrate(*database_, With({"CREATE TABLE added_later (a INTEGER) STRICT"})).ok());
+  const absl::Status status = Migrate(*database_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(MessageOf(status), HasSubstr("Upgrade etude"));
+  EXPECT_EQ(SqliteResultsReader::Open(path()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Number(kNewTables), 1);
+}
+
+TEST_F(MigrationsTest, ReaderRefusesAnOlderStore) {
+  const absl::Status status = SqliteResultsReader::Open(path()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(MessageOf(status), HasSubstr("etude up"));
+}
+
+TEST_F(MigrationsTest, AnotherProgramsDatabaseIsLeftAlone) {
+  ASSERT_TRUE(database_->Execute("CREATE TABLE theirs (a)").ok());
+  EXPECT_EQ(Migrate(*database_).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Number(kTables), 1);
+}
+
+}  // namespace
+}  // namespace etude
