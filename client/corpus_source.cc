@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxSpecFileBytes = std::int64_t{1} << 28;  // a saved plan holds every run
+constexpr double kProgressFromBytes = 8 << 20;                     // smaller files are sent at once
 constexpr std::size_t kNameIdChars = 8;
 constexpr std::size_t kMaxNameChars = 64;
 
@@ -28,6 +29,7 @@ absl::StatusOr<ArtifactFile> UploadFile(Progress& progress, CoordinatorClient& c
   std::error_code error;
   const auto bytes = static_cast<double>(fs::file_size(path, error));
   const auto show = [&](std::int64_t sent) {
+    if (bytes < kProgressFromBytes) return true;
     progress.Update(fmt::format("pushing {}: {} of {}", path, BytesText(static_cast<double>(sent)),
                                 BytesText(bytes)));
     return true;

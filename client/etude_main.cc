@@ -1,6 +1,8 @@
 // The client: etude COMMAND.
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -37,7 +39,8 @@ int main(int argc, char** argv) {
                                     etude::SystemClock(),
                                     ProgramDir()};
   const etude::ExitCode code = etude::RunProgram(arguments, world);
-  // A full disk behind stdout is an error, not a success.
-  if (code == etude::ExitCode::kOk && !std::cout.flush()) return 1;
-  return static_cast<int>(code);
+  if (std::cout.flush() || errno == EPIPE) return static_cast<int>(code);  // `| head` is fine
+  std::cerr << "etude: stdout cannot be written: " << std::strerror(errno)
+            << "\n  try: the same command with another target, once there is space\n";
+  return static_cast<int>(etude::ExitCode::kInternal);
 }

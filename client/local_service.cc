@@ -122,7 +122,8 @@ absl::Status LocalService::RefuseIfAnswering() const {
   if (!info.ok() || info->state_dir != options_.state_dir) return absl::OkStatus();
   return WithHint(AlreadyExists("a coordinator already answers at " + *endpoint + " for state " +
                                 options_.state_dir),
-                  "etude doctor --endpoint " + *endpoint + ", or stop it first");
+                  "etude doctor --endpoint " + *endpoint + ", or stop it: kill " +
+                      ReadLine(options_.state_dir + "/lock").value_or("PROCESS"));
 }
 
 absl::Status LocalService::Launch(Child& child) {

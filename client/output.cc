@@ -203,7 +203,7 @@ std::string ShownNumber(double value, Show show) {
     case Show::kShare:
       return fmt::format("{:.1f} %", 100 * value);
     default:
-      return fmt::format("{:.6g}", value);
+      return fmt::format("{:.4g}", value);
   }
 }
 

@@ -25,7 +25,7 @@ Cell CellOf(const std::optional<double>& value);
 
 // How a table shows a cell; json, ndjson and csv always carry the whole value.
 enum class Show {
-  kPlain,       // text as it is; numbers with up to 6 digits
+  kPlain,       // text as it is; fractions with 4 digits
   kCount,       // 1,234,567
   kScientific,  // 1.23e+15
   kLoss,        // 4 decimals

@@ -10,6 +10,12 @@
 #include "lib/base/status.h"
 
 namespace etude {
+namespace {
+
+// Smaller files are there before a line about them could be read.
+constexpr std::int64_t kProgressFromBytes = std::int64_t{8} << 20;
+
+}  // namespace
 
 absl::Status CheckPulledFiles(std::span<const ArtifactFile> files) {
   std::set<std::string> names;
@@ -63,6 +69,7 @@ absl::Status PullFiles(Session& session, CoordinatorClient& client,
   for (const ArtifactFile& file : missing) {
     const std::string path = dir + "/" + file.name;
     const auto show = [&](std::int64_t got) {
+      if (file.bytes < kProgressFromBytes) return true;
       progress->Update(fmt::format("pulling {}: {} of {}", path,
                                    BytesText(static_cast<double>(got)),
                                    BytesText(static_cast<double>(file.bytes))));

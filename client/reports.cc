@@ -216,7 +216,7 @@ Report RunReport(const RunView& view) {
                   {{"seed", "seed"}, static_cast<std::int64_t>(config.seed)},
                   {{"lr", "learning rate"}, config.lr},
                   {{"step", "step", Show::kCount}, progress.step},
-                  {{"steps", "of", Show::kCount}, config.steps},
+                  {{"steps", "of steps", Show::kCount}, config.steps},
                   {{"train_loss", "train loss", Show::kLoss}, LossCell(progress.train_loss)},
                   {{"val_probe", "val_probe", Show::kLoss}, LossCell(progress.val_probe)}};
   AddResult(progress, report);
