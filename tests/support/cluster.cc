@@ -130,7 +130,8 @@ CommandResult Cluster::Submit(const std::string& toml, bool wait) {
 
 std::vector<std::string> Cluster::RunsOf(const std::string& sweep) {
   std::vector<std::string> runs;
-  for (const auto& run : EtudeJson({"sweep", "show", sweep})["runs"]) runs.push_back(run["run"]);
+  const nlohmann::json facts = EtudeJson({"sweep", "show", sweep});
+  for (const auto& run : facts["runs"]) runs.push_back(run["run"]);
   return runs;
 }
 

@@ -13,9 +13,9 @@
 namespace etude {
 
 struct ProcessOptions {
-  std::vector<std::string> environment;  // "NAME=value", added to ours
-  std::string directory;                 // to start in; empty: ours
-  std::string output_prefix;  // stdout and stderr go to PREFIX.out and PREFIX.err, appended
+  std::vector<std::string> environment = {};  // "NAME=value", added to ours
+  std::string directory = "";                 // to start in; empty: ours
+  std::string output_prefix = "";  // stdout and stderr go to PREFIX.out and PREFIX.err, appended
 };
 
 // Killed with SIGKILL when it goes, if it still runs.

@@ -84,7 +84,8 @@ std::string BreachOf(const std::string& path, const std::string& line) {
   }
   static const std::regex kSleep(
       R"(\b(sleep_for|sleep_until|usleep|nanosleep|SleepFor\(absl|sleep\())");
-  if (std::regex_search(line, kSleep) && path.rfind("lib/base/clock", 0) != 0) {
+  const bool fake_clock = line.find(") override") != std::string::npos;
+  if (std::regex_search(line, kSleep) && path.rfind("lib/base/clock", 0) != 0 && !fake_clock) {
     if (test || line.find("SleepFor") == std::string::npos) return "no sleeping here";
   }
   static const std::regex kNow(
@@ -93,7 +94,7 @@ std::string BreachOf(const std::string& path, const std::string& line) {
     return "only lib/base/clock asks the system for the time";
   }
   static const std::regex kShell(R"(\b(std::)?system\(|\bpopen\()");
-  if (std::regex_search(line, kShell)) return "no shell is ever started";
+  if (!test && std::regex_search(line, kShell)) return "no shell is ever started";
   return "";
 }
 
