@@ -21,7 +21,7 @@ namespace etude {
 namespace {
 
 constexpr absl::Duration kPollEvery = absl::Milliseconds(100);
-constexpr auto kTendEvery = std::chrono::milliseconds(200);
+constexpr absl::Duration kTendEvery = absl::Milliseconds(200);
 constexpr std::int64_t kMaxSmallFileBytes = 4096;
 constexpr int kLogLinesShown = 3;
 
@@ -87,13 +87,12 @@ absl::StatusOr<std::unique_ptr<LocalService>> LocalService::Start(
   RETURN_IF_ERROR(service->StartCoordinator());
   RETURN_IF_ERROR(service->StartWorkers());
   LocalService& self = *service;
-  service->tend_ = std::jthread([&self](std::stop_token stop) { self.Tend(std::move(stop)); });
+  service->tend_ = std::jthread([&self] { self.Tend(); });
   return service;
 }
 
 LocalService::~LocalService() {
-  tend_.request_stop();
-  if (tend_.joinable()) tend_.join();
+  StopTending();
   children_.clear();
   if (lock_ >= 0) close(lock_);
 }
@@ -207,13 +206,24 @@ absl::Status LocalService::StartWorkers() {
   });
 }
 
-void LocalService::Tend(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    stopping_.wait_for(lock, stop, kTendEvery, [] { return false; });
-    if (stop.stop_requested()) return;
+void LocalService::Tend() {
+  const auto stopping = [&] {
+    const MutexLock lock(mutex_);
+    return changed_.WaitFor(
+        mutex_, kTendEvery, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+  };
+  while (!stopping()) {
     for (const auto& child : children_) TendOne(*child);
   }
+}
+
+void LocalService::StopTending() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.SignalAll();
+  if (tend_.joinable()) tend_.join();
 }
 
 void LocalService::TendOne(Child& child) {
@@ -263,8 +273,7 @@ bool LocalService::WaitForEnd(std::vector<Child*> children, absl::Duration limit
 }
 
 bool LocalService::Stop() {
-  tend_.request_stop();
-  if (tend_.joinable()) tend_.join();
+  StopTending();
   std::vector<Child*> workers;
   for (std::size_t i = 1; i < children_.size(); ++i) workers.push_back(children_[i].get());
   const bool drained = WaitForEnd(workers, kDrainLimit);

@@ -2,12 +2,9 @@
 #ifndef ETUDE_CLIENT_LOCAL_SERVICE_H_
 #define ETUDE_CLIENT_LOCAL_SERVICE_H_
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +15,7 @@
 #include "client/child_process.h"
 #include "client/signals.h"
 #include "lib/base/clock.h"
+#include "lib/base/mutex.h"
 
 namespace etude {
 
@@ -79,7 +77,8 @@ class LocalService {
   absl::Status Launch(Child& child);
   // Calls `ready` until it returns true; fails when a child ends, at the limit, or on a signal.
   absl::Status WaitUntil(const std::string& what, const std::function<bool()>& ready);
-  void Tend(std::stop_token stop);
+  void Tend();
+  void StopTending();
   void TendOne(Child& child);
   bool WaitForEnd(std::vector<Child*> children, absl::Duration limit);
 
@@ -92,8 +91,9 @@ class LocalService {
   int lock_ = -1;
   std::vector<std::unique_ptr<Child>>
       children_;  // the coordinator first; owned by tend_ as it runs
-  std::mutex mutex_;
-  std::condition_variable_any stopping_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread tend_;
 };
 

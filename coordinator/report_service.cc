@@ -16,7 +16,7 @@ ReportReactor::ReportReactor(Core& core, const absl::Status& permitted)
   ended_ = !permitted.ok();
   Next next;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     next = Advance();
   }
   Start(std::move(next));
@@ -46,7 +46,7 @@ void ReportReactor::Start(Next next) {
   while (next.read || next.write) {
     if (next.read) StartRead(&request_);
     if (next.write) StartWrite(&response_);
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --starting_;
     next = Advance();
   }
@@ -57,7 +57,7 @@ void ReportReactor::OnReadDone(bool ok) {
   absl::Status taken = ok ? Take(request_) : absl::OkStatus();
   Next next;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     reading_ = false;
     if (!ok || !taken.ok()) ended_ = true;
     if (!taken.ok() && status_.ok()) status_ = std::move(taken);
@@ -71,7 +71,7 @@ absl::Status ReportReactor::Take(const v1::ReportRequest& request) {
   ASSIGN_OR_RETURN(std::vector<LossPoint> points, FromWire(request.points(), kMaxPointsPerReport));
   const std::uint64_t sequence = request.sequence();
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (ended_) return absl::OkStatus();
     if (sequence != last_sequence_ + 1) {
       return InvalidArgument(
@@ -90,7 +90,7 @@ absl::Status ReportReactor::Take(const v1::ReportRequest& request) {
 void ReportReactor::OnCommitted(std::uint64_t sequence, const absl::StatusOr<bool>& accepted) {
   Next next;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --in_flight_;
     if (accepted.ok() && status_.ok()) {
       pending_.set_committed_through(sequence);
@@ -108,7 +108,7 @@ void ReportReactor::OnCommitted(std::uint64_t sequence, const absl::StatusOr<boo
 void ReportReactor::OnWriteDone(bool ok) {
   Next next;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     writing_ = false;
     if (!ok) {
       ended_ = true;

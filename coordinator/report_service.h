@@ -5,11 +5,11 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <cstdint>
-#include <mutex>
 
 #include "absl/status/status.h"
 #include "coordinator/core.h"
 #include "etude/v1/worker.pb.h"
+#include "lib/base/mutex.h"
 
 namespace etude {
 
@@ -35,25 +35,25 @@ class ReportReactor final : public grpc::ServerBidiReactor<v1::ReportRequest, v1
     bool finish = false;
     absl::Status status;
   };
-  Next Advance();
+  Next Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Start(Next next);
 
   Core& core_;
   v1::ReportRequest request_;    // of the read in flight
   v1::ReportResponse response_;  // of the write in flight
 
-  std::mutex mutex_;
-  // Guarded by mutex_:
-  v1::ReportResponse pending_;  // what the next write acknowledges
-  bool has_pending_ = false;
-  std::uint64_t last_sequence_ = 0;
-  int in_flight_ = 0;  // reports with the core
-  int starting_ = 0;   // decided by Advance and not yet started; the call must not end before
-  bool reading_ = false;
-  bool writing_ = false;
-  bool ended_ = false;  // nothing more is read
-  bool finished_ = false;
-  absl::Status status_;
+  Mutex mutex_;
+  v1::ReportResponse pending_ ABSL_GUARDED_BY(mutex_);  // what the next write acknowledges
+  bool has_pending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // reports with the core
+  // Decided by Advance and not yet started; the call must not end before.
+  int starting_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing more is read
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace etude

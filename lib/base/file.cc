@@ -78,6 +78,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::int64_t max_b
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes, unsigned mode) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+    return InvalidArgument("write " + path + ": it is a device or a pipe, which a rename would " +
+                           "replace; name a file");
+  }
   const std::string temporary = path + ".tmp." + std::to_string(getpid());
   absl::Status status = WriteAndSync(temporary, bytes, mode);
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {

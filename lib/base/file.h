@@ -19,7 +19,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
 
 // Writes `bytes` beside `path`, syncs, renames over `path` and syncs the directory. `mode` is the
 // file's permission bits. On any error the temporary is removed and `path` is as it was.
-// kResourceExhausted: disk full.
+// kResourceExhausted: disk full. kInvalidArgument: a device or a pipe is there.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes,
                                  unsigned mode = 0644);
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
@@ -49,6 +50,17 @@ class CondVar {
     const auto status = condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout));
     lock.release();
     return status == std::cv_status::no_timeout;
+  }
+  // True as soon as `ready()`, false if it does not hold by `timeout`. It is called with the mutex
+  // held, which its annotation should say.
+  template <typename Ready>
+  bool WaitFor(Mutex& mutex, absl::Duration timeout, Ready ready)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    const bool is_ready =
+        condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout), std::move(ready));
+    lock.release();
+    return is_ready;
   }
   void Signal() { condition_.notify_one(); }
   void SignalAll() { condition_.notify_all(); }

@@ -103,6 +103,13 @@ TEST(FileTest, FailedWriteKeepsTheOldFile) {
   EXPECT_NE(MessageOf(status).find("/proc/no-such-place/file"), std::string::npos);
 }
 
+TEST(FileTest, APipeOrDeviceIsNotReplaced) {
+  const std::string path = FreshDirectory() + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(WriteFileAtomically(path, "x").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(fs::is_fifo(path));
+}
+
 TEST(FileTest, ReadNamesTheLimitAndTheDirectory) {
   const std::string directory = FreshDirectory();
   ASSERT_TRUE(WriteFileAtomically(directory + "/a", "12345").ok());
