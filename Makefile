@@ -1,5 +1,5 @@
 # No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
-.PHONY: build setup test lint sanitize clean
+.PHONY: build setup demo test lint sanitize clean
 
 build: setup
 	cmake --preset default
@@ -7,6 +7,9 @@ build: setup
 
 setup:
 	@deploy/setup
+
+demo: build
+	@deploy/demo
 
 test: setup
 	cmake --preset default

@@ -177,6 +177,10 @@ void MakeCommands(CommandTree& tree) {
   AddSweep(tree);
   AddRun(tree);
   AddWorker(tree);
+  AddFit(tree);
+  AddPredict(tree);
+  AddCompare(tree);
+  AddPlot(tree);
   AddExport(tree);
   AddDoctor(tree);
 }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kMaxPointsPerMessage = 1 << 20;
 constexpr std::size_t kMaxCurvePoints = std::size_t{1} << 28;
+constexpr absl::Duration kFitDeadline = absl::Minutes(10);
 
 absl::StatusOr<RunProgress> ProgressFromWire(const v1::RunProgress& wire) {
   RunProgress progress;
@@ -27,6 +28,7 @@ absl::StatusOr<RunProgress> ProgressFromWire(const v1::RunProgress& wire) {
   progress.worker = WorkerId(wire.worker());
   progress.attempts = wire.attempts();
   progress.wait_reason = wire.wait_reason();
+  progress.held_out = wire.held_out();
   return progress;
 }
 
@@ -76,6 +78,26 @@ CoordinatorInfo InfoFromWire(const v1::GetInfoResponse& wire) {
   info.read_only = wire.read_only();
   info.read_only_reason = wire.read_only_reason();
   return info;
+}
+
+v1::FitSweepRequest ToWire(const FitRequest& request) {
+  v1::FitSweepRequest wire;
+  wire.set_sweep(request.sweep);
+  wire.set_law(std::string(LawName(request.law)));
+  wire.set_objective(std::string(ObjectiveName(request.objective)));
+  if (request.delta) wire.set_delta(*request.delta);
+  for (const FixedParameter& fixed : request.fixed) {
+    v1::FitSweepRequest::Fixed& added = *wire.add_fixed();
+    added.set_name(std::string(ParameterName(fixed.parameter)));
+    added.set_value(fixed.value);
+  }
+  wire.set_bootstrap(request.bootstrap);
+  wire.set_seed(request.seed);
+  wire.set_convention(std::string(NConventionName(request.convention)));
+  wire.set_split(std::string(FitSplitName(request.split)));
+  wire.set_where(request.where);
+  wire.set_allow_repeats(request.allow_repeats);
+  return wire;
 }
 
 // The transport's own words for no connection end with the reason; what comes before says the
@@ -133,11 +155,12 @@ struct CoordinatorClient::Wire {
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request,
-                                RetryOptions retry = {}) {
+                                RetryOptions retry = {},
+                                absl::Duration deadline = kControlDeadline) {
     Response response;
     const absl::Status status = WithRetry(retry, clock, [&] {
       grpc::ClientContext context;
-      channel.Prepare(context, kControlDeadline);
+      channel.Prepare(context, deadline);
       response.Clear();
       return FromGrpc((stub.get()->*method)(&context, request, &response));
     });
@@ -338,6 +361,34 @@ absl::StatusOr<std::vector<LossPoint>> CoordinatorClient::Curve(const std::strin
   });
   if (!status.ok()) return wire_->Explain(status);
   return points;
+}
+
+absl::StatusOr<std::vector<FamilyFit>> CoordinatorClient::FitSweep(const FitRequest& request) {
+  ASSIGN_OR_RETURN(const v1::FitSweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::FitSweep, ToWire(request), RetryOptions(),
+                               kFitDeadline));
+  std::vector<FamilyFit> fits;
+  for (const v1::SweepFit& wire : response.fits()) {
+    ASSIGN_OR_RETURN(Fit fit, Checked(FitFromJson(wire.fit_json())));
+    const std::optional<Family> family = FamilyFromName(wire.family());
+    if (!family) return BadAnswer(InvalidArgument("unknown family " + wire.family()));
+    fits.push_back({*family, std::move(fit), wire.fit_json()});
+  }
+  return fits;
+}
+
+absl::StatusOr<std::vector<FrozenPrediction>> CoordinatorClient::Predictions(
+    const std::string& sweep) {
+  v1::ListPredictionsRequest request;
+  request.set_sweep(sweep);
+  ASSIGN_OR_RETURN(const v1::ListPredictionsResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ListPredictions, request));
+  std::vector<FrozenPrediction> predictions;
+  for (const v1::FrozenPrediction& wire : response.predictions()) {
+    ASSIGN_OR_RETURN(FrozenPrediction prediction, FromWire(wire));
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
 }
 
 absl::StatusOr<std::vector<WorkerView>> CoordinatorClient::Workers() {

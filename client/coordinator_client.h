@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/scaling/corpus.h"
+#include "lib/scaling/fit.h"
+#include "lib/scaling/fit_runs.h"
+#include "lib/scaling/forecast.h"
 #include "lib/scaling/job.h"
 #include "lib/scaling/loss_point.h"
 #include "lib/scaling/run.h"
@@ -56,6 +60,28 @@ struct RunProgress {
   WorkerId worker;          // that runs it now
   int attempts = 0;
   std::string wait_reason;
+  bool held_out = false;  // by the sweep that was asked for
+};
+
+// A fit of one family of a sweep.
+struct FamilyFit {
+  Family family = Family::kTransformer;
+  Fit fit;
+  std::string json;  // as the coordinator stored it
+};
+
+struct FitRequest {
+  std::string sweep;
+  Law law = Law::kChinchilla;
+  Objective objective = Objective::kHuber;
+  std::optional<double> delta = 1e-3;  // nullopt: auto
+  std::vector<FixedParameter> fixed;
+  int bootstrap = 1000;
+  std::uint64_t seed = 1;
+  NConvention convention = NConvention::kCompute;
+  FitSplit split = FitSplit::kVal;
+  std::string where;
+  bool allow_repeats = false;
 };
 
 struct SweepSummary {
@@ -150,6 +176,12 @@ class CoordinatorClient {
   // Ordered by (step, series); empty `series`: all but test.
   absl::StatusOr<std::vector<LossPoint>> Curve(const std::string& run,
                                                const std::vector<Series>& series);
+
+  // A fit of each family that has finished runs matching the request, computed and stored by the
+  // coordinator. A refused fit is no error.
+  absl::StatusOr<std::vector<FamilyFit>> FitSweep(const FitRequest& request);
+  // Of the sweep's held-out runs; empty until they are frozen.
+  absl::StatusOr<std::vector<FrozenPrediction>> Predictions(const std::string& sweep);
 
   absl::StatusOr<std::vector<WorkerView>> Workers();
 

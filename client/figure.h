@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "client/ticks.h"
+
 namespace etude {
 
-enum class Scale { kLinear, kLog };
+// What belongs to no level of the data: the legend's words for a kind of line or mark.
+inline constexpr int kNeutralColor = -1;
 
 struct Axis {
   std::string label;  // with its unit: "validation loss (nats/token)"
@@ -24,19 +27,19 @@ struct XY {
   double y = 0;
 };
 
-// One entry of the legend. Points that are not finite, or not positive on a logarithmic axis, are
-// left out.
+// What shares a look, and at most one entry of the legend; without points it is that entry alone.
+// Points that are not finite, or not positive on a logarithmic axis, are left out.
 struct Plotted {
   enum class Kind {
     kLine,
     kPoints,
     kBand,  // between `points` and `upper`, which share their x
-    kBars,  // vertical error bars from `points` to `upper`
+    kBars,  // vertical intervals from `points` to `upper`
   };
   Kind kind = Kind::kLine;
   std::string label;  // empty: not in the legend
   int color = 0;      // index into the palette; the same index means the same thing in every panel
-  int marker = 0;     // index into the marker shapes, of kPoints
+  int marker = 0;     // index into the marker shapes, of kPoints; both start over at their end
   bool dashed = false;
   bool hollow = false;  // kPoints: an outline only, for what was held out
   std::vector<XY> points;
@@ -49,26 +52,22 @@ struct Panel {
   Axis y;
   std::vector<Plotted> plotted;
   std::optional<double> guide_y;   // a thin horizontal line, such as residual 0
-  std::vector<std::string> notes;  // lines of small print below the panel
+  std::vector<std::string> notes;  // small print below the panel, wrapped to its width
 };
 
 struct Figure {
   std::string title;
   std::vector<Panel> panels;
   int columns = 2;
+  // All panels show one range, which covers the data of each; an axis' own low and high come first.
+  bool same_x = false;
+  bool same_y = false;
 };
 
-// A complete SVG document. Colours are those of Okabe and Ito (2008), distinguishable with every
-// common colour blindness; markers differ too.
+// A complete SVG document, the same bytes for equal figures. Texts may hold anything: what XML
+// refuses is shown as '?', what does not fit is cut. Colours are those of Okabe and Ito (2008),
+// distinguishable with every common colour blindness; markers differ too.
 std::string RenderSvg(const Figure& figure);
-
-// The values at which an axis from `low` to `high` has labelled ticks: 1, 2 and 5 times powers of
-// ten, at most about `wanted`; on a logarithmic axis powers of ten, with 2 and 5 (or every digit)
-// when it spans few of them.
-std::vector<double> TickValues(double low, double high, Scale scale, int wanted);
-
-// "300k", "2.7M", "1e13", "0.05": short, and exact to the digits shown.
-std::string TickText(double value);
 
 }  // namespace etude
 

@@ -105,7 +105,7 @@ void AddPlan(CommandTree& tree) {
   command->add_option("--vocab", flags->vocab, "plan without the corpus: its vocabulary")
       ->check(CLI::Range(1, 65536))
       ->type_name("V");
-  command->add_option("--corpus-tokens", flags->corpus_tokens, "and its tokens in all")
+  command->add_option("--corpus-tokens", flags->corpus_tokens, "and its training tokens")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->type_name("T");
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -18,9 +19,11 @@ std::vector<std::string> CodesOf(const std::vector<PlanWarning>& warnings) {
 }
 
 Table RunTable(const Plan& plan) {
+  const bool held_out = std::ranges::any_of(plan.runs, &PlannedRun::held_out);
   Table table{{{"run", "run", Show::kId},
                {"family", "family"},
                {"shape", "shape"},
+               {"held_out", held_out ? "held out" : ""},
                {"n_all", "N all", Show::kCount},
                {"n_body", "N body", Show::kCount},
                {"n_compute", "N compute", Show::kCount},
@@ -46,6 +49,7 @@ Table RunTable(const Plan& plan) {
     table.rows.push_back({run.key.text(),
                           std::string(FamilyName(run.config.model.family)),
                           ShapeText(run.config.model),
+                          run.held_out,
                           run.counts.all,
                           run.counts.body,
                           run.counts.compute,

@@ -43,12 +43,14 @@ std::string WhyOf(const RunProgress& progress) {
 }
 
 Table RunTable(const std::vector<RunProgress>& runs) {
+  const bool held_out = std::ranges::any_of(runs, &RunProgress::held_out);
   Table table{{{"run", "run", Show::kId},
                {"family", "family"},
                {"shape", "shape"},
                {"n_compute", "N", Show::kCount},
                {"tokens", "D", Show::kCount},
                {"seed", "seed"},
+               {"held_out", held_out ? "held out" : ""},
                {"state", "state"},
                {"step", "step", Show::kCount},
                {"steps", "of", Show::kCount},
@@ -63,13 +65,13 @@ Table RunTable(const std::vector<RunProgress>& runs) {
     const RunConfig& config = progress.run.config;
     const bool ended = progress.run.result.has_value();
     const double rate = ended ? progress.run.result->tokens_per_s : progress.tokens_per_s;
-    table.rows.push_back({progress.run.key.text(), Text(FamilyName(config.model.family)),
-                          ShapeText(config.model), CountParameters(config.model).compute,
-                          config.tokens(), static_cast<std::int64_t>(config.seed),
-                          Text(RunStateName(progress.run.state)), progress.step, config.steps,
-                          LossCell(progress.train_loss), LossCell(NewestLoss(progress)),
-                          PositiveCell(rate), TextCell(progress.worker.text()),
-                          Whole(progress.attempts), TextCell(WhyOf(progress))});
+    table.rows.push_back(
+        {progress.run.key.text(), Text(FamilyName(config.model.family)), ShapeText(config.model),
+         CountParameters(config.model).compute, config.tokens(),
+         static_cast<std::int64_t>(config.seed), progress.held_out,
+         Text(RunStateName(progress.run.state)), progress.step, config.steps,
+         LossCell(progress.train_loss), LossCell(NewestLoss(progress)), PositiveCell(rate),
+         TextCell(progress.worker.text()), Whole(progress.attempts), TextCell(WhyOf(progress))});
   }
   return table;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "lib/scaling/counts.h"
+#include "lib/scaling/fit_runs.h"
 
 namespace etude {
 namespace {
@@ -44,7 +45,9 @@ std::vector<Column> ResultColumns() {
           {"weights_sha256", ""},
           {"mixed_numerics", ""},
           {"state", "state"},
-          {"reason", "reason"}};
+          {"reason", "reason"},
+          {"held_out", "held out"},
+          {"trunk", ""}};
 }
 
 Cell BitsPerChar(const std::optional<RunResult>& result, const Corpus* corpus) {
@@ -93,7 +96,9 @@ std::vector<Cell> ResultRow(const RunProgress& progress, const Corpus* corpus) {
           measured(&RunResult::weights_sha256),
           measured(&RunResult::mixed_numerics),
           std::string(RunStateName(run.state)),
-          run.reason.empty() ? Cell() : Cell(run.reason)};
+          run.reason.empty() ? Cell() : Cell(run.reason),
+          progress.held_out,
+          TrunkName(config)};
 }
 
 }  // namespace

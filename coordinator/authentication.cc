@@ -45,6 +45,8 @@ constexpr CallRule kCallRules[] = {
     {"/etude.v1.ClientService/ListRuns", Access::kToken},
     {"/etude.v1.ClientService/GetRun", Access::kToken},
     {"/etude.v1.ClientService/GetCurve", Access::kToken},
+    {"/etude.v1.ClientService/FitSweep", Access::kToken},
+    {"/etude.v1.ClientService/ListPredictions", Access::kToken},
     {"/etude.v1.ClientService/ListWorkers", Access::kToken},
 };
 

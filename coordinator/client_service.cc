@@ -11,6 +11,7 @@
 #include "coordinator/corpus_manifest.h"
 #include "coordinator/progress.h"
 #include "coordinator/submission.h"
+#include "coordinator/sweep_fits.h"
 #include "lib/base/status.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
@@ -40,6 +41,7 @@ v1::RunProgress ToClient(const RunProgress& progress) {
   wire.set_worker(progress.worker.text());
   wire.set_attempts(standing.attempts);
   wire.set_wait_reason(progress.wait_reason);
+  wire.set_held_out(progress.held_out);
   return wire;
 }
 
@@ -73,14 +75,48 @@ absl::StatusOr<std::vector<Series>> SeriesFromWire(
   return series;
 }
 
-// Counts an open WatchSweep call for as long as it lives.
-class WatcherSeat {
+template <typename Value>
+absl::StatusOr<Value> ValueFromWire(const std::string& name, const char* what,
+                                    std::optional<Value> (*from_name)(std::string_view)) {
+  const std::optional<Value> value = from_name(name);
+  if (!value) return InvalidArgument(fmt::format("{}: \"{}\" is not one", what, name));
+  return *value;
+}
+
+absl::StatusOr<SweepFitRequest> FitRequestFromWire(const v1::FitSweepRequest& wire) {
+  SweepFitRequest request;
+  FitOptions& options = request.options;
+  ASSIGN_OR_RETURN(request.sweep, NameFromWire(wire.sweep(), "sweep"));
+  ASSIGN_OR_RETURN(options.law, ValueFromWire(wire.law(), "law", LawFromName));
+  ASSIGN_OR_RETURN(options.objective,
+                   ValueFromWire(wire.objective(), "objective", ObjectiveFromName));
+  options.delta = wire.has_delta() ? std::optional(wire.delta()) : std::nullopt;
+  if (wire.fixed_size() > static_cast<int>(kParameterCount)) {
+    return InvalidArgument(fmt::format("fixed: more than {}", kParameterCount));
+  }
+  for (const v1::FitSweepRequest::Fixed& fixed : wire.fixed()) {
+    ASSIGN_OR_RETURN(const Parameter parameter,
+                     ValueFromWire(fixed.name(), "fixed", ParameterFromName));
+    options.fixed.push_back({parameter, fixed.value()});
+  }
+  options.bootstrap = wire.bootstrap();
+  options.seed = wire.seed();
+  options.allow_repeats = wire.allow_repeats();
+  ASSIGN_OR_RETURN(request.selection.convention,
+                   ValueFromWire(wire.convention(), "convention", NConventionFromName));
+  ASSIGN_OR_RETURN(request.selection.split, ValueFromWire(wire.split(), "split", FitSplitFromName));
+  ASSIGN_OR_RETURN(request.selection.where, ParseWhere(wire.where()));
+  return request;
+}
+
+// Counts an open call of a kind for as long as it lives.
+class Seat {
  public:
-  explicit WatcherSeat(std::atomic<int>& taken) : taken_(taken), number_(++taken) {}
-  ~WatcherSeat() { --taken_; }
-  WatcherSeat(const WatcherSeat&) = delete;
-  WatcherSeat& operator=(const WatcherSeat&) = delete;
-  bool Free() const { return number_ <= kMaxWatchers; }
+  explicit Seat(std::atomic<int>& taken) : taken_(taken), number_(++taken) {}
+  ~Seat() { --taken_; }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  bool IsWithin(int limit) const { return number_ <= limit; }
 
  private:
   std::atomic<int>& taken_;
@@ -228,8 +264,8 @@ grpc::Status ClientService::WatchSweep(grpc::ServerContext* context,
 
 absl::Status ClientService::Watch(const grpc::ServerContext& context, const std::string& sweep,
                                   grpc::ServerWriter<v1::GetSweepResponse>& writer) {
-  const WatcherSeat seat(watchers_);
-  if (!seat.Free()) {
+  const Seat seat(watchers_);
+  if (!seat.IsWithin(kMaxWatchers)) {
     return ResourceExhausted(fmt::format(
         "{} sweeps are being watched; close one, or ask now and then: etude sweep show {}",
         kMaxWatchers, sweep));
@@ -273,15 +309,14 @@ grpc::Status ClientService::ListRuns(grpc::ServerContext* context,
 }
 
 absl::Status ClientService::FillRuns(const std::string& text, v1::ListRunsResponse& response) {
-  SweepId id;
+  Sweep sweep;  // none: every run
   if (!text.empty()) {
     ASSIGN_OR_RETURN(const std::string name, NameFromWire(text, "sweep"));
-    ASSIGN_OR_RETURN(const Sweep sweep, parts_.reader.FindSweep(name));
-    id = sweep.id;
+    ASSIGN_OR_RETURN(sweep, parts_.reader.FindSweep(name));
   }
-  ASSIGN_OR_RETURN(std::vector<RunStanding> standings, parts_.reader.Standings(id));
+  ASSIGN_OR_RETURN(std::vector<RunStanding> standings, parts_.reader.Standings(sweep.id));
   ASSIGN_OR_RETURN(const std::vector<RunProgress> runs,
-                   JoinProgress(parts_.core, std::move(standings)));
+                   JoinProgress(parts_.core, std::move(standings), sweep.held_out));
   for (const RunProgress& run : runs) *response.add_runs() = ToClient(run);
   return absl::OkStatus();
 }
@@ -296,7 +331,7 @@ absl::Status ClientService::FillRun(const std::string& text, v1::GetRunResponse&
   ASSIGN_OR_RETURN(const RunKey key, parts_.reader.FindRun(prefix));
   ASSIGN_OR_RETURN(RunStanding standing, parts_.reader.Standing(key));
   ASSIGN_OR_RETURN(const std::vector<RunProgress> progress,
-                   JoinProgress(parts_.core, {std::move(standing)}));
+                   JoinProgress(parts_.core, {std::move(standing)}, {}));
   ASSIGN_OR_RETURN(const std::vector<Job> jobs, parts_.reader.JobsOf(key));
   ASSIGN_OR_RETURN(const auto attempts, parts_.reader.AttemptsOf(key));
   ASSIGN_OR_RETURN(const std::vector<Checkpoint> checkpoints, parts_.reader.CheckpointsOf(key));
@@ -338,6 +373,38 @@ absl::Status ClientService::StreamCurve(const grpc::ServerContext& context,
     after_step = points.back().step;
   }
   return Cancelled("the reader of the curve has gone");
+}
+
+grpc::Status ClientService::FitSweep(grpc::ServerContext* context,
+                                     const v1::FitSweepRequest* request,
+                                     v1::FitSweepResponse* response) {
+  return Serve(*context, "FitSweep", [&] { return FillFits(*request, *response); });
+}
+
+absl::Status ClientService::FillFits(const v1::FitSweepRequest& request,
+                                     v1::FitSweepResponse& response) {
+  const Seat seat(fitters_);
+  if (!seat.IsWithin(kMaxFitters)) {
+    return ResourceExhausted(
+        fmt::format("{} fits are being computed; ask again in a moment", kMaxFitters));
+  }
+  ASSIGN_OR_RETURN(const SweepFitRequest asked, FitRequestFromWire(request));
+  ASSIGN_OR_RETURN(const std::vector<SweepFit> fits,
+                   etude::FitSweep(parts_.core, parts_.reader, asked));
+  for (const SweepFit& fit : fits) *response.add_fits() = ToWire(fit);
+  return absl::OkStatus();
+}
+
+grpc::Status ClientService::ListPredictions(grpc::ServerContext* context,
+                                            const v1::ListPredictionsRequest* request,
+                                            v1::ListPredictionsResponse* response) {
+  return Serve(*context, "ListPredictions", [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const std::string text, NameFromWire(request->sweep(), "sweep"));
+    ASSIGN_OR_RETURN(const Sweep sweep, parts_.reader.FindSweep(text));
+    ASSIGN_OR_RETURN(const auto predictions, parts_.reader.PredictionsOf(sweep.id));
+    for (const FrozenPrediction& one : predictions) *response->add_predictions() = ToWire(one);
+    return absl::OkStatus();
+  });
 }
 
 grpc::Status ClientService::ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest*,

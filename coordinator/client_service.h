@@ -21,6 +21,7 @@ namespace etude {
 
 // WatchSweep calls open at once, each of which holds a thread; more get kResourceExhausted.
 inline constexpr int kMaxWatchers = 32;
+inline constexpr int kMaxFitters = 4;        // FitSweep calls that compute at once; likewise
 inline constexpr int kMaxCurveRows = 16384;  // of one message of GetCurve
 inline constexpr absl::Duration kWatchInterval = absl::Seconds(1);
 
@@ -70,6 +71,11 @@ class ClientService final : public v1::ClientService::Service {
                       v1::GetRunResponse* response) override;
   grpc::Status GetCurve(grpc::ServerContext* context, const v1::GetCurveRequest* request,
                         grpc::ServerWriter<v1::GetCurveResponse>* writer) override;
+  grpc::Status FitSweep(grpc::ServerContext* context, const v1::FitSweepRequest* request,
+                        v1::FitSweepResponse* response) override;
+  grpc::Status ListPredictions(grpc::ServerContext* context,
+                               const v1::ListPredictionsRequest* request,
+                               v1::ListPredictionsResponse* response) override;
   grpc::Status ListWorkers(grpc::ServerContext* context, const v1::ListWorkersRequest* request,
                            v1::ListWorkersResponse* response) override;
 
@@ -89,10 +95,12 @@ class ClientService final : public v1::ClientService::Service {
   absl::Status FillRun(const std::string& text, v1::GetRunResponse& response);
   absl::Status StreamCurve(const grpc::ServerContext& context, const v1::GetCurveRequest& request,
                            grpc::ServerWriter<v1::GetCurveResponse>& writer);
+  absl::Status FillFits(const v1::FitSweepRequest& request, v1::FitSweepResponse& response);
   absl::Status FillWorkers(v1::ListWorkersResponse& response);
 
   Parts parts_;
   std::atomic<int> watchers_ = 0;
+  std::atomic<int> fitters_ = 0;
 };
 
 }  // namespace etude

@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Start(const CoreOptions& options, Cl
                                                   ResultsStore& store) {
   std::unique_ptr<Core> core(new Core(options, clock, store));
   RETURN_IF_ERROR(core->Rebuild(core->Now()));
-  core->thread_ = std::jthread([core = core.get()](std::stop_token stop) { core->Run(stop); });
+  core->thread_ = std::jthread([core = core.get()] { core->Run(); });
   return core;
 }
 
@@ -69,11 +69,11 @@ Core::~Core() { Stop(); }
 
 void Core::Stop() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
-  thread_.request_stop();
+  changed_.SignalAll();
+  work_.SignalAll();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -84,7 +84,7 @@ Moment Core::Now() { return {clock_.MonotonicNow(), ToMicros(clock_.Now())}; }
 void Core::Post(Event event) {
   absl::Status refusal;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) {
       refusal = Unavailable("the coordinator is stopping; send it again");
     } else if (events_.size() >= kMaxQueuedEvents) {
@@ -97,7 +97,7 @@ void Core::Post(Event event) {
     }
   }
   if (!refusal.ok()) return event.refuse(refusal);
-  work_.notify_one();
+  work_.Signal();
 }
 
 void Core::Register(Worker worker, std::vector<HeldAttempt> held,
@@ -120,7 +120,7 @@ void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draini
       std::move(done));
   absl::Status refusal;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) {
       refusal = Unavailable("the coordinator is stopping; send it again");
     } else if (heartbeats_.size() >= kMaxQueuedHeartbeats) {
@@ -130,7 +130,7 @@ void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draini
     }
   }
   if (!refusal.ok()) return event.refuse(refusal);
-  work_.notify_one();
+  work_.Signal();
 }
 
 void Core::Acquire(AcquireCall call, Done<absl::StatusOr<Scheduler::Acquired>> done) {
@@ -209,6 +209,20 @@ absl::Status Core::CancelSweep(const SweepId& sweep) {
   });
 }
 
+absl::Status Core::AddFit(const SweepFit& fit) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    changes.push_back(FitAdded{fit});
+    std::get<FitAdded>(changes.back()).fit.fitted_at_us = now.wall_us;
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Core::Freeze(const Forecast& forecast) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.Freeze(forecast, now, changes);
+  });
+}
+
 absl::Status Core::Inspect(const std::function<void(const Scheduler&, const Moment&)>& look) {
   auto promise = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> result = promise->get_future();
@@ -226,32 +240,39 @@ absl::Status Core::Inspect(const std::function<void(const Scheduler&, const Mome
 }
 
 std::string Core::ReadOnlyReason() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return read_only_reason_;
 }
 
 std::uint64_t Core::commits() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return commits_;
 }
 
 std::uint64_t Core::AwaitCommit(std::uint64_t seen, absl::Duration timeout) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, absl::ToChronoMilliseconds(timeout),
-                    [&] { return commits_ > seen || stopping_; });
+  const MutexLock lock(mutex_);
+  changed_.WaitFor(mutex_, timeout, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return commits_ > seen || stopping_;
+  });
   return commits_;
 }
 
 bool Core::AwaitStop(absl::Duration timeout) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, absl::ToChronoMilliseconds(timeout), [&] { return stopping_; });
+  const MutexLock lock(mutex_);
+  return changed_.WaitFor(mutex_, timeout,
+                          [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
 }
 
 // The core's thread.
 
-void Core::Run(std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    Batch batch = AwaitWork(stop);
+bool Core::IsStopping() const {
+  const MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void Core::Run() {
+  while (!IsStopping()) {
+    Batch batch = AwaitWork();
     const Moment now = Now();
     AnswerHeartbeats(std::move(batch.heartbeats), now);
     Process(std::move(batch.events), now);
@@ -265,11 +286,13 @@ absl::Duration Core::UntilNextDeadline() const {
   return std::clamp(next - clock_.MonotonicNow(), absl::Milliseconds(1), options_.tick);
 }
 
-Core::Batch Core::AwaitWork(std::stop_token stop) {
-  const auto timeout = absl::ToChronoMilliseconds(UntilNextDeadline());
+Core::Batch Core::AwaitWork() {
+  const absl::Duration timeout = UntilNextDeadline();
   Batch batch;
-  std::unique_lock lock(mutex_);
-  work_.wait_for(lock, stop, timeout, [&] { return !events_.empty() || !heartbeats_.empty(); });
+  const MutexLock lock(mutex_);
+  work_.WaitFor(mutex_, timeout, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !events_.empty() || !heartbeats_.empty() || stopping_;
+  });
   batch.heartbeats.assign(std::move_iterator(heartbeats_.begin()),
                           std::move_iterator(heartbeats_.end()));
   heartbeats_.clear();
@@ -367,11 +390,11 @@ absl::Status Core::Commit(const Scheduler::Changes& changes, const Moment& now) 
     const absl::Status rebuilt = Rebuild(now);
     if (!rebuilt.ok()) LogError("read the state back: " + rebuilt.ToString());
   }
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   read_only_reason_ = MessageOf(last_commit_);
   if (stored.ok()) {
     ++commits_;
-    changed_.notify_all();
+    changed_.SignalAll();
   }
   return last_commit_;
 }
@@ -388,7 +411,7 @@ absl::Status Core::Rebuild(const Moment& now) {
 void Core::RefuseAll(const absl::Status& status) {
   std::deque<Event> events;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     events.swap(events_);
     std::move(heartbeats_.begin(), heartbeats_.end(), std::back_inserter(events));
     heartbeats_.clear();

@@ -4,13 +4,10 @@
 #define ETUDE_COORDINATOR_CORE_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/scheduler.h"
 #include "lib/base/clock.h"
+#include "lib/base/mutex.h"
 #include "storage/results_store.h"
 
 namespace etude {
@@ -84,6 +82,8 @@ class Core {
   absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
                                               const std::vector<RunConfig>& configs);
   absl::Status CancelSweep(const SweepId& sweep);
+  absl::Status AddFit(const SweepFit& fit);  // of a sweep that is stored
+  absl::Status Freeze(const Forecast& forecast);
   // Runs `look` on the core's thread, between batches.
   absl::Status Inspect(const std::function<void(const Scheduler&, const Moment&)>& look);
 
@@ -126,8 +126,9 @@ class Core {
   void Post(Event event);
   void Park(ParkedAcquire call);
 
-  void Run(std::stop_token stop);
-  Batch AwaitWork(std::stop_token stop);
+  void Run();
+  bool IsStopping() const;
+  Batch AwaitWork();
   absl::Duration UntilNextDeadline() const;
   void AnswerHeartbeats(std::vector<Event> heartbeats, const Moment& now);
   void Process(std::vector<Event> events, const Moment& now);
@@ -151,18 +152,17 @@ class Core {
   absl::Time retry_at_ = absl::InfinitePast();  // after a failure
   bool stale_ = false;                          // memory is not what the store holds
 
-  mutable std::mutex mutex_;
-  std::condition_variable_any work_;     // something was queued
-  std::condition_variable_any changed_;  // commits_ or stopping_
-  // Guarded by mutex_:
-  std::deque<Event> events_;
-  std::deque<Event> heartbeats_;
-  std::size_t queued_points_ = 0;
-  std::uint64_t commits_ = 0;
-  bool stopping_ = false;
-  std::string read_only_reason_;
+  mutable Mutex mutex_;
+  CondVar work_;     // something was queued, or stopping_
+  CondVar changed_;  // commits_ or stopping_
+  std::deque<Event> events_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Event> heartbeats_ ABSL_GUARDED_BY(mutex_);
+  std::size_t queued_points_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t commits_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string read_only_reason_ ABSL_GUARDED_BY(mutex_);
 
-  std::jthread thread_;  // last, so that it stops first
+  std::jthread thread_;  // last, so that it is joined first
 };
 
 }  // namespace etude

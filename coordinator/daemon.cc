@@ -6,6 +6,7 @@
 
 #include "coordinator/coordinator_service.h"
 #include "coordinator/core.h"
+#include "coordinator/forecaster.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
@@ -38,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const CoordinatorConfig& c
   std::unique_ptr<Daemon> daemon(new Daemon(config, clock));
   RETURN_IF_ERROR(daemon->OpenState());
   RETURN_IF_ERROR(daemon->Serve());
+  daemon->forecaster_ = std::make_unique<Forecaster>(*daemon->core_, *daemon->reader_);
   daemon->collector_ = std::jthread([daemon = daemon.get()] { daemon->CollectBlobs(); });
   return daemon;
 }
@@ -77,6 +79,7 @@ const std::string& Daemon::endpoint() const { return service_->endpoint(); }
 
 void Daemon::Stop() {
   if (core_ != nullptr) core_->Stop();
+  forecaster_.reset();
   if (collector_.joinable()) collector_.join();
   if (service_ == nullptr) return;
   service_->Stop(kStopPatience);

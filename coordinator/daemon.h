@@ -1,5 +1,5 @@
-// The coordinator as a whole: state directory, store, core, server, and the hourly collection of
-// blobs.
+// The coordinator as a whole: state directory, store, core, server, forecasts of held-out runs, and
+// the hourly collection of blobs.
 #ifndef ETUDE_COORDINATOR_DAEMON_H_
 #define ETUDE_COORDINATOR_DAEMON_H_
 
@@ -18,6 +18,7 @@ namespace etude {
 
 class Core;
 class CoordinatorService;
+class Forecaster;
 
 inline constexpr char kSoftwareVersion[] = "0.1.0";
 inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: HOST:PORT
@@ -53,6 +54,7 @@ class Daemon {
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
+  std::unique_ptr<Forecaster> forecaster_;
   std::jthread collector_;
 };
 

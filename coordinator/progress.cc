@@ -1,23 +1,69 @@
 #include "coordinator/progress.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/scaling/counts.h"
+#include "lib/scaling/plan.h"
 
 namespace etude {
 namespace {
 
-double FlopsPerToken(const RunConfig& config) {
-  return static_cast<double>(TrainFlopsPerToken(config.model));
+double AssumedTokensPerSecond(const RunConfig& config) {
+  return AssumedFlopRate(config) / static_cast<double>(TrainFlopsPerToken(config.model));
 }
 
-double FlopsLeft(const RunStanding& standing) {
-  const RunConfig& config = standing.run.config;
-  const std::int64_t steps = std::max<std::int64_t>(0, config.steps - standing.step);
-  return FlopsPerToken(config) * static_cast<double>(steps) * config.batch * config.model.context;
+std::string ShapeOf(const RunConfig& config) {
+  return std::string(FamilyName(config.model.family)) + " " + ShapeText(config.model);
 }
+
+// How fast shapes train here: as measured by a run of the shape, else as assumed, times how far the
+// measured ones are from what was assumed of them.
+class TrainingRates {
+ public:
+  explicit TrainingRates(std::span<const RunStanding> standings) {
+    double log_ratios = 0;
+    for (const RunStanding& standing : standings) {
+      const RunConfig& config = standing.run.config;
+      const double rate = standing.run.result ? standing.run.result->tokens_per_s
+                                              : standing.tokens_per_s.value_or(0);
+      if (!(rate > 0)) continue;
+      measured_[ShapeOf(config)] = rate;
+      log_ratios += std::log(rate / AssumedTokensPerSecond(config));
+      ++count_;
+    }
+    if (count_ > 0) ratio_ = std::exp(log_ratios / count_);
+  }
+  bool known() const { return count_ > 0; }
+
+  double SecondsLeft(const RunStanding& standing) const {
+    const RunConfig& config = standing.run.config;
+    const std::int64_t steps = std::max<std::int64_t>(0, config.steps - standing.step);
+    const double tokens = static_cast<double>(steps) * config.batch * config.model.context;
+    const auto measured = measured_.find(ShapeOf(config));
+    return tokens / (measured != measured_.end() ? measured->second
+                                                 : ratio_ * AssumedTokensPerSecond(config));
+  }
+
+ private:
+  std::map<std::string, double> measured_;
+  double ratio_ = 1;
+  int count_ = 0;
+};
+
+// Work that `slots` share; its longest run is not shared.
+struct Phase {
+  double sum_s = 0;
+  double longest_s = 0;
+  void Add(double run_s) {
+    sum_s += run_s;
+    longest_s = std::max(longest_s, run_s);
+  }
+  double Seconds(int slots) const { return std::max(sum_s / slots, longest_s); }
+};
 
 }  // namespace
 
@@ -45,25 +91,34 @@ RunCounts CountStates(std::span<const RunStanding> standings) {
   return counts;
 }
 
-double EstimateSecondsLeft(std::span<const RunStanding> standings) {
-  double flops_left = 0;
-  double flops_per_s = 0;
+double EstimateSecondsLeft(std::span<const RunStanding> standings,
+                           std::span<const RunKey> held_out) {
+  const TrainingRates rates(standings);
+  Phase fit_runs;
+  Phase held_out_runs;
+  int running = 0;
+  bool done = true;
   for (const RunStanding& standing : standings) {
     if (IsTerminal(standing.run.state)) continue;
-    flops_left += FlopsLeft(standing);
-    if (standing.run.state == RunState::kRunning && standing.tokens_per_s) {
-      flops_per_s += FlopsPerToken(standing.run.config) * *standing.tokens_per_s;
-    }
+    done = false;
+    running += standing.run.state == RunState::kRunning ? 1 : 0;
+    const bool waits = std::ranges::find(held_out, standing.run.key) != held_out.end();
+    (waits ? held_out_runs : fit_runs).Add(rates.SecondsLeft(standing));
   }
-  if (flops_left == 0) return 0;
-  return flops_per_s > 0 ? flops_left / flops_per_s : -1;
+  if (done) return 0;
+  if (running == 0 || !rates.known()) return -1;
+  return fit_runs.Seconds(running) + held_out_runs.Seconds(running);
 }
 
 absl::StatusOr<std::vector<RunProgress>> JoinProgress(Core& core,
-                                                      std::vector<RunStanding> standings) {
+                                                      std::vector<RunStanding> standings,
+                                                      std::span<const RunKey> held_out) {
   std::vector<RunProgress> runs;
   runs.reserve(standings.size());
-  for (RunStanding& standing : standings) runs.push_back({std::move(standing), {}, {}});
+  for (RunStanding& standing : standings) {
+    const bool is_held_out = std::ranges::find(held_out, standing.run.key) != held_out.end();
+    runs.push_back({std::move(standing), {}, {}, is_held_out});
+  }
   RETURN_IF_ERROR(core.Inspect([&runs](const Scheduler& scheduler, const Moment& now) {
     for (RunProgress& run : runs) {
       Scheduler::RunNow where = scheduler.WhereIs(run.standing.run.key, now);
@@ -80,8 +135,9 @@ absl::StatusOr<SweepProgress> ProgressOf(Core& core, ResultsReader& reader,
   ASSIGN_OR_RETURN(progress.sweep, reader.FindSweep(text));
   ASSIGN_OR_RETURN(std::vector<RunStanding> standings, reader.Standings(progress.sweep.id));
   progress.counts = CountStates(standings);
-  progress.eta_seconds = EstimateSecondsLeft(standings);
-  ASSIGN_OR_RETURN(progress.runs, JoinProgress(core, std::move(standings)));
+  progress.eta_seconds = EstimateSecondsLeft(standings, progress.sweep.held_out);
+  ASSIGN_OR_RETURN(progress.runs,
+                   JoinProgress(core, std::move(standings), progress.sweep.held_out));
   return progress;
 }
 

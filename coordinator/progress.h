@@ -16,6 +16,7 @@ struct RunProgress {
   RunStanding standing;
   WorkerId worker;          // that trains it now
   std::string wait_reason;  // why it waits
+  bool held_out = false;    // by the sweep that was asked for
 };
 
 struct RunCounts {
@@ -35,13 +36,17 @@ struct SweepProgress {
 
 RunCounts CountStates(std::span<const RunStanding> standings);
 
-// Seconds until the runs that are not terminal are trained, if those that run now go on at their
-// measured rates and new ones take their slots. Negative: nothing is measured yet.
-double EstimateSecondsLeft(std::span<const RunStanding> standings);
+// Seconds until the runs that are not terminal are trained by as many slots as train now, the
+// `held_out` ones after all others; evaluation is left out. A shape trains as fast as it was last
+// measured to, else as the planner assumes, corrected by how the measured shapes fared. Negative:
+// nothing is measured yet, or nothing runs.
+double EstimateSecondsLeft(std::span<const RunStanding> standings,
+                           std::span<const RunKey> held_out);
 
-// Standings joined with the scheduler's view, taken at one moment.
+// Standings joined with the scheduler's view, taken at one moment. `held_out`: of those runs.
 absl::StatusOr<std::vector<RunProgress>> JoinProgress(Core& core,
-                                                      std::vector<RunStanding> standings);
+                                                      std::vector<RunStanding> standings,
+                                                      std::span<const RunKey> held_out);
 
 // `text` as in ResultsReader::FindSweep; its errors.
 absl::StatusOr<SweepProgress> ProgressOf(Core& core, ResultsReader& reader,

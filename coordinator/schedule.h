@@ -24,6 +24,9 @@ namespace etude {
 struct RunEntry;
 struct WorkerEntry;
 
+// Where a held-out run of a sweep stands: it trains for that sweep only once it is predicted.
+enum class HeldOut { kAwaiting, kPredicted, kUnpredictable };
+
 struct SweepEntry {
   Sweep sweep;             // without spec_toml and resolved_json, which only the store keeps
   std::int64_t order = 0;  // of submission
@@ -32,7 +35,12 @@ struct SweepEntry {
   int terminal_runs = 0;
   int failed_runs = 0;
   double worker_seconds = 0;  // of attempts that ended
+  std::map<RunKey, HeldOut> held_out;
   bool WantsRuns() const { return sweep.state == SweepState::kActive && !stopped; }
+  std::optional<HeldOut> HeldOutStateOf(const RunKey& run) const {
+    const auto found = held_out.find(run);
+    return found == held_out.end() ? std::nullopt : std::optional(found->second);
+  }
 };
 
 // Earlier sweeps first; within one the longest run first, so that the last job to end is a short
@@ -66,7 +74,7 @@ struct JobEntry {
   Job job;
   RunEntry* run = nullptr;
   std::optional<LiveAttempt> live;          // exactly while the job is leased
-  std::optional<QueuePosition> position;    // exactly while the job is queued
+  std::optional<QueuePosition> position;    // exactly while the job is queued and may be leased
   absl::Time queued_at;                     // holds count from here
   std::int64_t points_through = 0;          // newest training step committed
   std::optional<Checkpoint> resume;         // newest uploaded

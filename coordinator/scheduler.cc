@@ -49,7 +49,7 @@ absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
     corpora_[corpus.id] = std::move(corpus);
   }
   RETURN_IF_ERROR(RestoreRuns(state, now));
-  RETURN_IF_ERROR(RestoreSweeps(std::move(state.sweeps)));
+  RETURN_IF_ERROR(RestoreSweeps(state));
   RETURN_IF_ERROR(RestoreWorkers(state, now));
   for (auto& [id, job] : jobs_) {
     if (job.job.state == JobState::kQueued) Enqueue(job);
@@ -91,8 +91,8 @@ absl::Status Scheduler::RestoreRuns(StoredState& state, const Moment& now) {
   return absl::OkStatus();
 }
 
-absl::Status Scheduler::RestoreSweeps(std::vector<Sweep> sweeps) {
-  for (Sweep& stored : sweeps) {
+absl::Status Scheduler::RestoreSweeps(StoredState& state) {
+  for (Sweep& stored : state.sweeps) {
     SweepEntry& sweep = InsertSweep(std::move(stored));
     for (const RunKey& key : sweep.sweep.runs) {
       RunEntry* run = Find(runs_, key);
@@ -103,6 +103,13 @@ absl::Status Scheduler::RestoreSweeps(std::vector<Sweep> sweeps) {
       }
     }
     sweep.stopped = sweep.sweep.state == SweepState::kActive && !sweep.sweep.reason.empty();
+  }
+  for (const StoredState::Predicted& predicted : state.predicted) {
+    SweepEntry* sweep = Find(sweeps_, predicted.sweep);
+    if (sweep == nullptr || !sweep->held_out.contains(predicted.run)) {
+      return Contradiction("a prediction for run " + predicted.run.text());
+    }
+    sweep->held_out[predicted.run] = HeldOut::kPredicted;
   }
   return absl::OkStatus();
 }
@@ -140,6 +147,7 @@ SweepEntry& Scheduler::InsertSweep(Sweep sweep) {
   entry.sweep = std::move(sweep);
   entry.sweep.spec_toml.clear();
   entry.sweep.resolved_json.clear();
+  for (const RunKey& run : entry.sweep.held_out) entry.held_out[run] = HeldOut::kAwaiting;
   entry.order = next_order_++;
   unsettled_[entry.order] = &entry;
   return entry;
@@ -260,6 +268,9 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
 
 void Scheduler::Revive(SweepEntry& sweep, const Moment& now, Changes& changes) {
   ChangeSweep(sweep, SweepState::kActive, "", now, changes);
+  for (auto& [run, state] : sweep.held_out) {
+    if (state == HeldOut::kUnpredictable) state = HeldOut::kAwaiting;
+  }
   for (RunEntry* run : sweep.runs) {
     if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
     if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
@@ -354,9 +365,11 @@ void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::stri
   unsettled_[sweep.order] = &sweep;
 }
 
+// A job that only waits for its prediction gets no place.
 void Scheduler::Enqueue(JobEntry& job) {
   if (job.position) Dequeue(job);
-  const SweepEntry* sweep = FirstWanting(*job.run);
+  const SweepEntry* sweep = FirstLeasing(*job.run);
+  if (sweep == nullptr && FirstWanting(*job.run) != nullptr) return;
   const std::int64_t order =
       sweep == nullptr ? std::numeric_limits<std::int64_t>::max() : sweep->order;
   job.position = QueuePosition{order, -job.run->flops, job.job.id};
@@ -372,9 +385,75 @@ void Scheduler::Dequeue(JobEntry& job) {
 
 SweepEntry* Scheduler::FirstWanting(const RunEntry& run) const {
   for (SweepEntry* sweep : run.sweeps) {
-    if (sweep->WantsRuns()) return sweep;
+    const auto held_out = sweep->HeldOutStateOf(run.run.key);
+    if (sweep->WantsRuns() && held_out != HeldOut::kUnpredictable) return sweep;
   }
   return nullptr;
+}
+
+// The first sweep for which the run may be trained now.
+SweepEntry* Scheduler::FirstLeasing(const RunEntry& run) const {
+  for (SweepEntry* sweep : run.sweeps) {
+    const auto held_out = sweep->HeldOutStateOf(run.run.key);
+    if (sweep->WantsRuns() && held_out.value_or(HeldOut::kPredicted) == HeldOut::kPredicted) {
+      return sweep;
+    }
+  }
+  return nullptr;
+}
+
+// Held-out runs.
+
+bool Scheduler::AwaitsForecast(const SweepEntry& sweep) const {
+  if (!sweep.WantsRuns()) return false;
+  bool awaits = false;
+  for (const RunEntry* run : sweep.runs) {
+    const auto held_out = sweep.HeldOutStateOf(run->run.key);
+    if (!held_out && !IsTerminal(run->run.state)) return false;
+    awaits = awaits || held_out == HeldOut::kAwaiting;
+  }
+  return awaits;
+}
+
+std::vector<SweepId> Scheduler::AwaitingForecast() const {
+  std::vector<SweepId> awaiting;
+  for (const auto& [id, sweep] : sweeps_) {
+    if (!sweep.held_out.empty() && AwaitsForecast(sweep)) awaiting.push_back(id);
+  }
+  return awaiting;
+}
+
+absl::Status Scheduler::Freeze(const Forecast& forecast, const Moment& now, Changes& changes) {
+  SweepEntry* sweep = Find(sweeps_, forecast.sweep);
+  if (sweep == nullptr) return NotFound("no sweep " + forecast.sweep.Short());
+  if (!AwaitsForecast(*sweep)) {
+    return FailedPrecondition("sweep " + sweep->sweep.name + " awaits no forecast");
+  }
+  PredictionsFrozen frozen{forecast.sweep, forecast.fits, {}};
+  for (SweepFit& fit : frozen.fits) fit.fitted_at_us = now.wall_us;
+  for (FrozenPrediction prediction : forecast.predictions) {
+    if (sweep->HeldOutStateOf(prediction.run) != HeldOut::kAwaiting) continue;
+    const RunEntry& run = runs_.at(prediction.run);
+    prediction.blind = run.run.state == RunState::kQueued;
+    for (const JobEntry* job : run.jobs) prediction.blind &= job->job.attempts == 0;
+    prediction.frozen_at_us = now.wall_us;
+    sweep->held_out[prediction.run] = HeldOut::kPredicted;
+    frozen.predictions.push_back(std::move(prediction));
+  }
+  changes.push_back(std::move(frozen));
+  for (const Unpredicted& unpredicted : forecast.unpredicted) {
+    if (sweep->HeldOutStateOf(unpredicted.run) != HeldOut::kAwaiting) continue;
+    sweep->held_out[unpredicted.run] = HeldOut::kUnpredictable;
+    RunEntry& run = runs_.at(unpredicted.run);
+    const bool unwanted = !IsTerminal(run.run.state) && FirstWanting(run) == nullptr;
+    if (unwanted) CancelRun(run, unpredicted.reason, now, changes);
+  }
+  for (RunEntry* run : sweep->runs) {
+    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+  }
+  unsettled_[sweep->order] = sweep;
+  Settle(now, changes);
+  return absl::OkStatus();
 }
 
 // Ends or stops the sweeps whose runs have changed; stopping one may change further runs.
@@ -383,7 +462,7 @@ void Scheduler::Settle(const Moment& now, Changes& changes) {
     SweepEntry& sweep = *unsettled_.begin()->second;
     unsettled_.erase(unsettled_.begin());
     if (sweep.sweep.state != SweepState::kActive) continue;
-    if (sweep.terminal_runs == static_cast<int>(sweep.runs.size())) {
+    if (sweep.terminal_runs == static_cast<int>(sweep.runs.size()) && !AwaitsForecast(sweep)) {
       ChangeSweep(sweep, SweepState::kFinished, sweep.sweep.reason, now, changes);
       sweep.stopped = false;
     } else if (!sweep.stopped && sweep.failed_runs > sweep.sweep.max_failed_runs) {

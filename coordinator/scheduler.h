@@ -93,7 +93,8 @@ struct FinishedAttempt {
 // replies, and makes a new scheduler from the store if that fails. A call that returns an error has
 // changed nothing. Not thread-safe.
 //
-// Order: sweeps by submission, and within a sweep the run of most FLOPs first. (Fair shares between
+// Order: sweeps by submission, and within a sweep the run of most FLOPs first. A held-out run waits
+// for its prediction, unless another sweep wants it for its own sake. (Fair shares between
 // sweeps and priorities are not in this version.)
 class Scheduler {
  public:
@@ -125,6 +126,13 @@ class Scheduler {
 
   // Cancels what no other live sweep wants. A sweep that has ended stays as it is. kNotFound.
   absl::Status CancelSweep(const SweepId& sweep, const Moment& now, Changes& changes);
+
+  // The active sweeps whose fit runs have all ended and that have held-out runs without a forecast.
+  std::vector<SweepId> AwaitingForecast() const;
+  // Stores the forecast of such a sweep: predicted runs may be leased from now on, unpredicted ones
+  // are cancelled unless another sweep wants them. kNotFound. kFailedPrecondition: the sweep does
+  // not await one (any more).
+  absl::Status Freeze(const Forecast& forecast, const Moment& now, Changes& changes);
 
   // Makes a worker known and matches what it holds with what it is leased: a match goes on, a lease
   // it does not hold goes back to the queue. One directive for each held attempt.
@@ -196,7 +204,7 @@ class Scheduler {
   // scheduler.cc
   absl::Status RestoreRuns(StoredState& state, const Moment& now);
   absl::Status RestoreWorkers(const StoredState& state, const Moment& now);
-  absl::Status RestoreSweeps(std::vector<Sweep> sweeps);
+  absl::Status RestoreSweeps(StoredState& state);
   SweepEntry& InsertSweep(Sweep sweep);
   RunEntry& InsertRun(Run run);
   JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
@@ -218,7 +226,9 @@ class Scheduler {
   void Dequeue(JobEntry& job);
   void Settle(const Moment& now, Changes& changes);
   void StopOverspent(const Moment& now, Changes& changes);
+  bool AwaitsForecast(const SweepEntry& sweep) const;
   SweepEntry* FirstWanting(const RunEntry& run) const;
+  SweepEntry* FirstLeasing(const RunEntry& run) const;
 
   // scheduler_attempts.cc
   absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);

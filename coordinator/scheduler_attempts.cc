@@ -255,6 +255,10 @@ std::string Scheduler::WhyIdle(const WorkerEntry& worker) const {
 
 std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
   const std::string before = job.job.reason.empty() ? "" : "; last attempt: " + job.job.reason;
+  if (!job.position) {
+    return "held out: it is predicted once every run of the fit has ended, and then trained" +
+           before;
+  }
   int online = 0;
   std::string barred;
   for (const auto& [id, worker] : workers_) {

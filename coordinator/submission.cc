@@ -32,6 +32,7 @@ Submission FromPlan(const Plan& plan) {
   sweep.max_hours = plan.limits.max_hours;
   for (const PlannedRun& run : plan.runs) {
     sweep.runs.push_back(run.key);
+    if (run.held_out) sweep.held_out.push_back(run.key);
     submission.configs.push_back(run.config);
   }
   return submission;

@@ -463,6 +463,7 @@ v1::Sweep ToWire(const Sweep& sweep) {
   wire.set_spec_toml(sweep.spec_toml);
   wire.set_resolved_json(sweep.resolved_json);
   for (const RunKey& run : sweep.runs) wire.add_runs(run.text());
+  for (const RunKey& run : sweep.held_out) wire.add_held_out(run.text());
   wire.set_max_failed_runs(sweep.max_failed_runs);
   wire.set_max_hours(sweep.max_hours);
   wire.set_state(ToWire(sweep.state));
@@ -485,12 +486,44 @@ absl::StatusOr<Sweep> FromWire(const v1::Sweep& wire) {
     RETURN_IF_ERROR(CheckHash(run, "sweep run"));
     sweep.runs.emplace_back(run);
   }
+  for (const std::string& run : wire.held_out()) {
+    RETURN_IF_ERROR(CheckHash(run, "held-out run"));
+    sweep.held_out.emplace_back(run);
+  }
   sweep.max_failed_runs = wire.max_failed_runs();
   sweep.max_hours = wire.max_hours();
   sweep.reason = wire.reason();
   sweep.created_at_us = wire.created_at_us();
   sweep.finished_at_us = wire.finished_at_us();
   return sweep;
+}
+
+v1::SweepFit ToWire(const SweepFit& fit) {
+  v1::SweepFit wire;
+  wire.set_family(std::string(FamilyName(fit.family)));
+  wire.set_fit_json(fit.json);
+  wire.set_sha256(fit.sha256);
+  wire.set_fitted_at_us(fit.fitted_at_us);
+  return wire;
+}
+
+v1::FrozenPrediction ToWire(const FrozenPrediction& prediction) {
+  v1::FrozenPrediction wire;
+  wire.set_prediction_json(FrozenPredictionJson(prediction));
+  wire.set_sha256(FrozenPredictionHash(prediction));
+  wire.set_blind(prediction.blind);
+  wire.set_frozen_at_us(prediction.frozen_at_us);
+  return wire;
+}
+
+absl::StatusOr<FrozenPrediction> FromWire(const v1::FrozenPrediction& wire) {
+  if (Sha256Hex(wire.prediction_json()) != wire.sha256()) {
+    return DataLoss("frozen prediction: its bytes do not match its hash " + wire.sha256());
+  }
+  ASSIGN_OR_RETURN(FrozenPrediction prediction, FrozenPredictionFromJson(wire.prediction_json()));
+  prediction.blind = wire.blind();
+  prediction.frozen_at_us = wire.frozen_at_us();
+  return prediction;
 }
 
 v1::Worker ToWire(const Worker& worker) {

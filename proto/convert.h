@@ -13,6 +13,7 @@
 #include "etude/v1/types.pb.h"
 #include "etude/v1/worker.pb.h"
 #include "lib/scaling/corpus.h"
+#include "lib/scaling/forecast.h"
 #include "lib/scaling/job.h"
 #include "lib/scaling/loss_point.h"
 #include "lib/scaling/run.h"
@@ -48,6 +49,8 @@ v1::Attempt ToWire(const Attempt& attempt);
 v1::Job ToWire(const Job& job);
 v1::Checkpoint ToWire(const Checkpoint& checkpoint);
 v1::Sweep ToWire(const Sweep& sweep);
+v1::SweepFit ToWire(const SweepFit& fit);
+v1::FrozenPrediction ToWire(const FrozenPrediction& prediction);
 v1::Worker ToWire(const Worker& worker);
 v1::Points ToWire(const std::vector<LossPoint>& points);
 
@@ -66,6 +69,8 @@ absl::StatusOr<Attempt> FromWire(const v1::Attempt& attempt);
 absl::StatusOr<Job> FromWire(const v1::Job& job);
 absl::StatusOr<Checkpoint> FromWire(const v1::Checkpoint& checkpoint);
 absl::StatusOr<Sweep> FromWire(const v1::Sweep& sweep);
+// kDataLoss: the bytes do not match the hash.
+absl::StatusOr<FrozenPrediction> FromWire(const v1::FrozenPrediction& prediction);
 absl::StatusOr<Worker> FromWire(const v1::Worker& worker);
 // The three columns must have one length, at most `limit`; steps at least 0; values may be NaN or
 // infinite.

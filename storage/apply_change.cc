@@ -1,5 +1,6 @@
 #include "storage/apply_change.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -111,7 +112,8 @@ constexpr char kSelectSweepNamed[] = "SELECT id FROM sweeps WHERE name = ?";
 constexpr char kInsertSweep[] =
     "INSERT INTO sweeps (id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, "
     "state, reason, created_at_us, finished_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr char kInsertSweepRun[] = "INSERT INTO sweep_runs (sweep, ordinal, run) VALUES (?, ?, ?)";
+constexpr char kInsertSweepRun[] =
+    "INSERT INTO sweep_runs (sweep, ordinal, run, held_out) VALUES (?, ?, ?, ?)";
 
 absl::Status CheckSweepName(Database& database, const Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement named, database.Prepare(kSelectSweepNamed));
@@ -132,7 +134,8 @@ absl::Status InsertSweep(Database& database, const Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement insert_run, database.Prepare(kInsertSweepRun));
   int ordinal = 0;
   for (const RunKey& run : sweep.runs) {
-    RETURN_IF_ERROR(insert_run.Bind(sweep.id.text(), ordinal++, run.text()).Run());
+    const bool held_out = std::ranges::find(sweep.held_out, run) != sweep.held_out.end();
+    RETURN_IF_ERROR(insert_run.Bind(sweep.id.text(), ordinal++, run.text(), held_out).Run());
   }
   return absl::OkStatus();
 }
@@ -213,6 +216,13 @@ struct Applier {
   absl::Status operator()(const CheckpointAdded& c) const {
     return Annotate(AddCheckpoint(database, c),
                     "add checkpoint of " + Name(c.checkpoint.job, c.checkpoint.attempt));
+  }
+  absl::Status operator()(const FitAdded& c) const {
+    return Annotate(AddFit(database, c.fit), "store a fit of sweep " + c.fit.sweep.Short());
+  }
+  absl::Status operator()(const PredictionsFrozen& c) const {
+    return Annotate(FreezePredictions(database, c),
+                    "freeze the predictions of sweep " + c.sweep.Short());
   }
   absl::Status operator()(const WorkerChanged& c) const {
     return Annotate(ReplaceWorker(database, c.worker), "store worker " + c.worker.id.text());

@@ -21,6 +21,11 @@ absl::Status EndAttempt(Database& database, const AttemptEnded& change);
 absl::Status AddPoints(Database& database, const PointsAdded& change);
 absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change);
 
+// Fits and predictions. kFailedPrecondition: another prediction of the run is frozen, or the sweep
+// does not hold it out.
+absl::Status AddFit(Database& database, const SweepFit& fit);
+absl::Status FreezePredictions(Database& database, const PredictionsFrozen& change);
+
 }  // namespace etude
 
 #endif  // ETUDE_STORAGE_APPLY_CHANGE_H_

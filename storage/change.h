@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/scaling/corpus.h"
+#include "lib/scaling/forecast.h"
 #include "lib/scaling/job.h"
 #include "lib/scaling/loss_point.h"
 #include "lib/scaling/run.h"
@@ -96,9 +97,23 @@ struct WorkerChanged {
   Worker worker;
 };
 
-using Change =
-    std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
-                 AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded, WorkerChanged>;
+// A fit that was computed; one that is there already, byte for byte, is left as it is. Of a sweep's
+// family the newest kMaxStoredFits are kept, and those that a prediction names.
+struct FitAdded {
+  SweepFit fit;
+};
+inline constexpr int kMaxStoredFits = 1000;
+
+// The predictions of a sweep's held-out runs with the fits they were made by. They never change.
+struct PredictionsFrozen {
+  SweepId sweep;
+  std::vector<SweepFit> fits;
+  std::vector<FrozenPrediction> predictions;
+};
+
+using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
+                            AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded,
+                            WorkerChanged, FitAdded, PredictionsFrozen>;
 
 }  // namespace etude
 

@@ -180,7 +180,38 @@ CREATE TABLE workers (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Held-out runs, fits and predictions. A prediction is its JSON, the bytes that its hash was made
+// from, so that nobody has to trust a second form of it.
+constexpr char kVersion2[] = R"sql(
+ALTER TABLE sweep_runs ADD COLUMN held_out INTEGER NOT NULL DEFAULT 0 CHECK (held_out IN (0, 1));
+
+CREATE TABLE fits (
+  number       INTEGER PRIMARY KEY,
+  sweep        TEXT NOT NULL REFERENCES sweeps (id),
+  family       TEXT NOT NULL CHECK (family IN ('transformer', 'lstm')),
+  sha256       TEXT NOT NULL,
+  fit_json     TEXT NOT NULL,
+  fitted_at_us INTEGER NOT NULL,
+  UNIQUE (sweep, family, sha256)
+) STRICT;
+
+CREATE TABLE predictions (
+  sweep           TEXT NOT NULL,
+  run             TEXT NOT NULL REFERENCES runs (key),
+  family          TEXT NOT NULL,
+  fit_sha256      TEXT NOT NULL,
+  prediction_json TEXT NOT NULL,
+  sha256          TEXT NOT NULL,
+  blind           INTEGER NOT NULL CHECK (blind IN (0, 1)),
+  frozen_at_us    INTEGER NOT NULL,
+  PRIMARY KEY (sweep, run),
+  FOREIGN KEY (sweep, family, fit_sha256) REFERENCES fits (sweep, family, sha256)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER predictions_are_frozen BEFORE UPDATE ON predictions
+BEGIN SELECT RAISE(ABORT, 'a frozen prediction never changes'); END;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

@@ -31,6 +31,11 @@ struct StoredState {
   };
   std::vector<PointsThrough>
       points_through;  // newest training step stored, of jobs that are not terminal
+  struct Predicted {
+    SweepId sweep;
+    RunKey run;
+  };
+  std::vector<Predicted> predicted;  // held-out runs with a frozen prediction
 };
 
 // Not thread-safe: the coordinator's core thread owns it.
@@ -89,6 +94,11 @@ class ResultsReader {
   virtual absl::StatusOr<std::vector<LossPoint>> Curve(const RunKey& run,
                                                        const std::vector<Series>& series,
                                                        std::int64_t after_step, int limit) = 0;
+  // In the order of the sweep's spec; empty until they are frozen. kDataLoss: one does not match
+  // its hash.
+  virtual absl::StatusOr<std::vector<FrozenPrediction>> PredictionsOf(const SweepId& sweep) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<SweepFit>> FitsOf(const SweepId& sweep) = 0;
   virtual absl::StatusOr<std::vector<Worker>> Workers() = 0;
   // SHA-256 of every blob that some row names.
   virtual absl::StatusOr<std::vector<std::string>> ReferencedBlobs() = 0;

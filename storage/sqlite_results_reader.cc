@@ -143,7 +143,7 @@ absl::StatusOr<std::vector<Sweep>> SqliteResultsReader::Sweeps() {
     ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectSweeps));
     ASSIGN_OR_RETURN(std::vector<Sweep> sweeps, AllOf<Sweep>(rows, SweepOf));
     for (Sweep& sweep : sweeps) {
-      ASSIGN_OR_RETURN(sweep.runs, SweepRuns(database, sweep.id));
+      RETURN_IF_ERROR(ReadRuns(database, sweep));
     }
     return sweeps;
   });
@@ -188,7 +188,7 @@ absl::StatusOr<Sweep> SqliteResultsReader::FindSweep(const std::string& text) {
     ASSIGN_OR_RETURN(const bool there, row.Bind(id).Next());
     if (!there) return NoSuch("sweep", text);
     ASSIGN_OR_RETURN(Sweep sweep, SweepOf(row));
-    ASSIGN_OR_RETURN(sweep.runs, SweepRuns(database, sweep.id));
+    RETURN_IF_ERROR(ReadRuns(database, sweep));
     return sweep;
   });
 }
@@ -279,6 +279,29 @@ absl::StatusOr<std::vector<LossPoint>> SqliteResultsReader::Curve(const RunKey& 
     RETURN_IF_ERROR(FindStoredRun(database, run).status());
     ASSIGN_OR_RETURN(const std::vector<PathPart> path, PathOf(database, run));
     return CurveOf(database, path, series.empty() ? OpenSeries() : series, after_step, limit);
+  });
+}
+
+constexpr char kSelectPredictions[] =
+    "SELECT p.prediction_json, p.sha256, p.blind, p.frozen_at_us FROM predictions p "
+    "JOIN sweep_runs r ON r.sweep = p.sweep AND r.run = p.run WHERE p.sweep = ? ORDER BY r.ordinal";
+
+absl::StatusOr<std::vector<FrozenPrediction>> SqliteResultsReader::PredictionsOf(
+    const SweepId& sweep) {
+  return Read([&](Database& database) -> absl::StatusOr<std::vector<FrozenPrediction>> {
+    ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectPredictions));
+    return AllOf<FrozenPrediction>(rows.Bind(sweep.text()), PredictionOf);
+  });
+}
+
+constexpr char kSelectFits[] =
+    "SELECT sweep, family, sha256, fit_json, fitted_at_us FROM fits WHERE sweep = ? "
+    "ORDER BY number DESC";
+
+absl::StatusOr<std::vector<SweepFit>> SqliteResultsReader::FitsOf(const SweepId& sweep) {
+  return Read([&](Database& database) -> absl::StatusOr<std::vector<SweepFit>> {
+    ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectFits));
+    return AllOf<SweepFit>(rows.Bind(sweep.text()), FitOf);
   });
 }
 

@@ -35,6 +35,8 @@ class SqliteResultsReader final : public ResultsReader {
   absl::StatusOr<std::vector<std::string>> SweepNamesOf(const RunKey& run) override;
   absl::StatusOr<std::vector<LossPoint>> Curve(const RunKey& run, const std::vector<Series>& series,
                                                std::int64_t after_step, int limit) override;
+  absl::StatusOr<std::vector<FrozenPrediction>> PredictionsOf(const SweepId& sweep) override;
+  absl::StatusOr<std::vector<SweepFit>> FitsOf(const SweepId& sweep) override;
   absl::StatusOr<std::vector<Worker>> Workers() override;
   absl::StatusOr<std::vector<std::string>> ReferencedBlobs() override;
 

@@ -21,12 +21,20 @@ constexpr char kSelectSweeps[] =
     "SELECT id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, state, reason, "
     "created_at_us, finished_at_us FROM sweeps ORDER BY number";
 
+constexpr char kSelectPredicted[] = "SELECT sweep, run FROM predictions ORDER BY sweep, run";
+
+absl::StatusOr<StoredState::Predicted> PredictedOf(const Statement& row) {
+  return StoredState::Predicted{.sweep = SweepId(row.Text(0)), .run = RunKey(row.Text(1))};
+}
+
 absl::Status LoadSweeps(Database& database, StoredState& state) {
   ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectSweeps));
   ASSIGN_OR_RETURN(state.sweeps, AllOf<Sweep>(rows, SweepOf));
   for (Sweep& sweep : state.sweeps) {
-    ASSIGN_OR_RETURN(sweep.runs, SweepRuns(database, sweep.id));
+    RETURN_IF_ERROR(ReadRuns(database, sweep));
   }
+  ASSIGN_OR_RETURN(Statement predicted, database.Prepare(kSelectPredicted));
+  ASSIGN_OR_RETURN(state.predicted, AllOf<StoredState::Predicted>(predicted, PredictedOf));
   return absl::OkStatus();
 }
 

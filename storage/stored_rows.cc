@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "lib/base/hash.h"
+
 namespace etude {
 namespace {
 
@@ -138,6 +140,28 @@ absl::StatusOr<Checkpoint> CheckpointOf(const Statement& row) {
   return checkpoint;
 }
 
+absl::StatusOr<FrozenPrediction> PredictionOf(const Statement& row) {
+  const std::string json = row.Text(0);
+  absl::StatusOr<FrozenPrediction> prediction = FrozenPredictionFromJson(json);
+  if (!prediction.ok() || Sha256Hex(json) != row.Text(1)) {
+    return DataLoss("a frozen prediction of the results store does not match its hash " +
+                    row.Text(1) + ". Check it with: etude db verify");
+  }
+  prediction->blind = row.Integer(2) != 0;
+  prediction->frozen_at_us = row.Integer(3);
+  return prediction;
+}
+
+absl::StatusOr<SweepFit> FitOf(const Statement& row) {
+  SweepFit fit;
+  fit.sweep = SweepId(row.Text(0));
+  RETURN_IF_ERROR(ReadName<Family>(row, 1, "family", FamilyFromName, fit.family));
+  fit.sha256 = row.Text(2);
+  fit.json = row.Text(3);
+  fit.fitted_at_us = row.Integer(4);
+  return fit;
+}
+
 absl::StatusOr<ArtifactFile> FileOf(const Statement& row) {
   return ArtifactFile{.name = row.Text(0), .sha256 = row.Text(1), .bytes = row.Integer(2)};
 }
@@ -168,10 +192,15 @@ absl::StatusOr<std::vector<Worker>> StoredWorkers(Database& database) {
 }
 
 constexpr char kSelectSweepRuns[] = "SELECT run FROM sweep_runs WHERE sweep = ? ORDER BY ordinal";
+constexpr char kSelectHeldOutRuns[] =
+    "SELECT run FROM sweep_runs WHERE sweep = ? AND held_out = 1 ORDER BY ordinal";
 
-absl::StatusOr<std::vector<RunKey>> SweepRuns(Database& database, const SweepId& sweep) {
-  ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectSweepRuns));
-  return AllOf<RunKey>(rows.Bind(sweep.text()), RunKeyOf);
+absl::Status ReadRuns(Database& database, Sweep& sweep) {
+  ASSIGN_OR_RETURN(Statement runs, database.Prepare(kSelectSweepRuns));
+  ASSIGN_OR_RETURN(sweep.runs, AllOf<RunKey>(runs.Bind(sweep.id.text()), RunKeyOf));
+  ASSIGN_OR_RETURN(Statement held_out, database.Prepare(kSelectHeldOutRuns));
+  ASSIGN_OR_RETURN(sweep.held_out, AllOf<RunKey>(held_out.Bind(sweep.id.text()), RunKeyOf));
+  return absl::OkStatus();
 }
 
 constexpr char kSelectCheckpointFiles[] =

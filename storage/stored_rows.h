@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/status.h"
 #include "lib/scaling/corpus.h"
+#include "lib/scaling/forecast.h"
 #include "lib/scaling/job.h"
 #include "lib/scaling/run.h"
 #include "lib/scaling/sweep.h"
@@ -20,7 +21,7 @@ namespace etude {
 
 // One row each; the columns that the SELECT must list, in this order.
 // id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, state, reason,
-// created_at_us, finished_at_us. The runs are SweepRuns'.
+// created_at_us, finished_at_us. The runs are ReadRuns'.
 absl::StatusOr<Sweep> SweepOf(const Statement& row);
 // key, config_json, state, reason, created_at_us, finished_at_us, has_result, val_loss,
 // best_val_loss, best_step, train_eval_loss, test_loss, train_seconds, eval_seconds, tokens_per_s,
@@ -32,6 +33,10 @@ absl::StatusOr<Job> JobOf(const Statement& row);
 absl::StatusOr<Attempt> AttemptOf(const Statement& row);
 // job's id, attempt, kind, step. The files are CheckpointFiles'.
 absl::StatusOr<Checkpoint> CheckpointOf(const Statement& row);
+// prediction_json, sha256, blind, frozen_at_us
+absl::StatusOr<FrozenPrediction> PredictionOf(const Statement& row);
+// sweep, family, sha256, fit_json, fitted_at_us
+absl::StatusOr<SweepFit> FitOf(const Statement& row);
 // name, sha256, bytes
 absl::StatusOr<ArtifactFile> FileOf(const Statement& row);
 
@@ -51,8 +56,8 @@ absl::StatusOr<std::vector<Noun>> AllOf(Statement& rows,
 // One for each name, by name.
 absl::StatusOr<std::vector<Corpus>> StoredCorpora(Database& database);
 absl::StatusOr<std::vector<Worker>> StoredWorkers(Database& database);  // by id
-// In the order of the sweep's spec.
-absl::StatusOr<std::vector<RunKey>> SweepRuns(Database& database, const SweepId& sweep);
+// Fills `runs` and `held_out` of a sweep, in the order of its spec.
+absl::Status ReadRuns(Database& database, Sweep& sweep);
 absl::StatusOr<std::vector<ArtifactFile>> CheckpointFiles(Database& database,
                                                           const Checkpoint& checkpoint);
 

@@ -323,6 +323,10 @@ std::string_view IdentificationName(Identification status) {
   return NameIn(kIdentificationNames, status);
 }
 
+std::optional<Identification> IdentificationFromName(std::string_view name) {
+  return ValueIn(kIdentificationNames, name);
+}
+
 absl::StatusOr<FixedParameter> ParseFixedParameter(std::string_view text) {
   const std::size_t equals = text.find('=');
   const std::string_view name = text.substr(0, equals);

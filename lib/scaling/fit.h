@@ -79,6 +79,7 @@ struct FitOptions {
 // What the rows say about a parameter (DESIGN.md section 8). kFixed: it was given.
 enum class Identification { kIdentified, kWeak, kNotIdentified, kFixed };
 std::string_view IdentificationName(Identification status);  // "identified", "not identified", ...
+std::optional<Identification> IdentificationFromName(std::string_view name);
 
 struct Interval {
   double low = 0;
@@ -213,6 +214,9 @@ absl::StatusOr<Fit> FitLaw(std::span<const FitRow> rows, const FitOptions& optio
 
 // JSON with format_version "1.0"; numbers that are not finite are null.
 std::string FitToJson(const Fit& fit);
+// The fit that FitToJson wrote; writing it again gives the same bytes. kInvalidArgument: not such a
+// JSON, or one of another major format version.
+absl::StatusOr<Fit> FitFromJson(std::string_view json);
 
 }  // namespace etude
 

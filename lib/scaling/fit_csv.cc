@@ -14,7 +14,7 @@ namespace etude {
 namespace {
 
 constexpr std::string_view kColumnsExample =
-    "--columns n=COL,d=COL,loss=COL[,u=COL][,group=COL][,c=COL]";
+    "--columns n=COL,d=COL,loss=COL[,u=COL][,group=COL][,c=COL][,run=COL]";
 constexpr std::size_t kMostQuoted = 40;  // bytes of a bad value that a message repeats
 
 std::string Quoted(std::string_view text) {
@@ -124,6 +124,7 @@ struct ColumnIndex {
   std::optional<std::size_t> u;
   std::optional<std::size_t> group;
   std::optional<std::size_t> flops;
+  std::optional<std::size_t> run;
 };
 
 absl::StatusOr<std::size_t> FindColumn(const Record& header, const std::string& name,
@@ -162,6 +163,7 @@ absl::StatusOr<ColumnIndex> FindColumns(const Record& header, const FitColumns& 
   ASSIGN_OR_RETURN(index.u, FindOptional(header, columns.u, file_name));
   ASSIGN_OR_RETURN(index.group, FindOptional(header, columns.group, file_name));
   ASSIGN_OR_RETURN(index.flops, FindOptional(header, columns.flops, file_name));
+  ASSIGN_OR_RETURN(index.run, FindOptional(header, columns.run, file_name));
   return index;
 }
 
@@ -178,19 +180,33 @@ absl::StatusOr<double> NumberAt(const Record& record, std::size_t column, bool z
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool number = error == std::errc() && end == text.data() + text.size();
   if (number && std::isfinite(value) && (value > 0 || (zero_is_fine && value == 0))) return value;
-  return InvalidArgument(fmt::format(
-      "{}:{}: column {}: {} is not a finite number {}; mend or remove the row and fit again",
-      file_name, record.line, Quoted(header.fields[column]), Quoted(text),
-      zero_is_fine ? "from 0 up" : "above 0"));
+  return InvalidArgument(
+      fmt::format("{}:{}: column {}: {} is not a finite number {}; mend the row, or leave it out "
+                  "with --where, and fit "
+                  "again",
+                  file_name, record.line, Quoted(header.fields[column]), Quoted(text),
+                  zero_is_fine ? "from 0 up" : "above 0"));
 }
 
-absl::StatusOr<FitRow> RowFrom(const Record& record, const ColumnIndex& index, const Record& header,
-                               const std::string& file_name) {
+absl::Status CheckWidth(const Record& record, const Record& header, const std::string& file_name) {
   if (record.fields.size() != header.fields.size()) {
     return InvalidArgument(
         fmt::format("{}:{}: {} columns where the header has {}; mend the row and fit again",
                     file_name, record.line, record.fields.size(), header.fields.size()));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> IsWanted(const Record& record, const Record& header, const Where& where) {
+  return Matches(where, [&](std::string_view column) -> std::optional<std::string> {
+    const auto at = std::ranges::find(header.fields, column);
+    if (at == header.fields.end()) return std::nullopt;
+    return record.fields[static_cast<std::size_t>(at - header.fields.begin())];
+  });
+}
+
+absl::StatusOr<FitRow> RowFrom(const Record& record, const ColumnIndex& index, const Record& header,
+                               const std::string& file_name) {
   FitRow row;
   ASSIGN_OR_RETURN(row.n, NumberAt(record, index.n, false, header, file_name));
   ASSIGN_OR_RETURN(row.d, NumberAt(record, index.d, false, header, file_name));
@@ -202,7 +218,8 @@ absl::StatusOr<FitRow> RowFrom(const Record& record, const ColumnIndex& index, c
     ASSIGN_OR_RETURN(row.flops, NumberAt(record, *index.flops, true, header, file_name));
   }
   if (index.group) row.group = record.fields[*index.group];
-  row.run_key = fmt::format("{}:{}", file_name, record.line);
+  row.run_key =
+      index.run ? record.fields[*index.run] : fmt::format("{}:{}", file_name, record.line);
   return row;
 }
 
@@ -211,8 +228,8 @@ absl::StatusOr<FitRow> RowFrom(const Record& record, const ColumnIndex& index, c
 absl::StatusOr<FitColumns> ParseFitColumns(std::string_view text) {
   FitColumns columns;
   const std::pair<std::string_view, std::string*> known[] = {
-      {"n", &columns.n}, {"d", &columns.d},         {"loss", &columns.loss},
-      {"u", &columns.u}, {"group", &columns.group}, {"c", &columns.flops}};
+      {"n", &columns.n},         {"d", &columns.d},     {"loss", &columns.loss}, {"u", &columns.u},
+      {"group", &columns.group}, {"c", &columns.flops}, {"run", &columns.run}};
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
     const std::string_view entry = text.substr(0, comma);
@@ -237,7 +254,7 @@ absl::StatusOr<FitColumns> ParseFitColumns(std::string_view text) {
 }
 
 absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const FitColumns& columns,
-                                                const std::string& file_name) {
+                                                const std::string& file_name, const Where& where) {
   if (text.size() > kMaxCsvBytes) {
     return InvalidArgument(
         fmt::format("{}: {} bytes, at most {} are read; keep the columns and rows "
@@ -259,11 +276,16 @@ absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const Fit
       return InvalidArgument(fmt::format("{}:{}: more than {} rows; split the file and fit again",
                                          file_name, record->line, kMaxFitRows));
     }
+    RETURN_IF_ERROR(CheckWidth(*record, *header, file_name));
+    ASSIGN_OR_RETURN(const bool wanted, IsWanted(*record, *header, where));
+    if (!wanted) continue;
     ASSIGN_OR_RETURN(FitRow row, RowFrom(*record, index, *header, file_name));
     rows.push_back(std::move(row));
   }
   if (rows.empty()) {
-    return InvalidArgument(fmt::format("{}: a header but no rows; add the runs to fit", file_name));
+    return InvalidArgument(
+        where.empty() ? fmt::format("{}: a header but no rows; add the runs to fit", file_name)
+                      : fmt::format("{}: no row matches --where; widen it", file_name));
   }
   return rows;
 }

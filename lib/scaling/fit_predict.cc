@@ -77,21 +77,26 @@ absl::StatusOr<Prediction> PredictLoss(const Fit& fit, double n, double d) {
   prediction.loss = point.loss;
   prediction.ci95 = {point.loss * std::exp(-reach), point.loss * std::exp(reach)};
   prediction.half_width = (prediction.ci95.high - prediction.ci95.low) / 2 / point.loss;
+  const auto beyond = [](double value, double low, double high) {
+    return value < low * (1 - kSameLevel) || value > high * (1 + kSameLevel);
+  };
   prediction.extrapolates =
-      n < fit.range.n_min || n > fit.range.n_max || d < fit.range.d_min || d > fit.range.d_max;
+      beyond(n, fit.range.n_min, fit.range.n_max) || beyond(d, fit.range.d_min, fit.range.d_max);
+  prediction.lowest_loss = fit.lowest_loss;
+  prediction.seed_sigma = fit.noise.sigma;
   return prediction;
 }
 
-HeldOutVerdict JudgeHeldOut(const Fit& fit, const Prediction& prediction, double measured,
+HeldOutVerdict JudgeHeldOut(const Prediction& prediction, double measured,
                             const HeldOutRule& rule) {
   HeldOutVerdict verdict;
   verdict.inside = prediction.ci95.Contains(measured);
   verdict.relative_error = (prediction.loss - measured) / measured;
-  verdict.tolerance = std::max(rule.min_tolerance, rule.seed_sigmas * fit.noise.sigma);
+  verdict.tolerance = std::max(rule.min_tolerance, rule.seed_sigmas * prediction.seed_sigma);
   verdict.accurate = std::abs(verdict.relative_error) <= verdict.tolerance;
   verdict.too_wide = prediction.half_width > rule.max_half_width;
   verdict.beats_best_run =
-      std::abs(prediction.loss - measured) < std::abs(fit.lowest_loss - measured);
+      std::abs(prediction.loss - measured) < std::abs(prediction.lowest_loss - measured);
   if (!verdict.inside) {
     verdict.reasons.push_back(
         fmt::format("measured {:.4f} lies outside the 95 % interval {:.4f} to "
@@ -108,8 +113,8 @@ HeldOutVerdict JudgeHeldOut(const Fit& fit, const Prediction& prediction, double
                                           100 * prediction.half_width, 100 * rule.max_half_width));
   }
   if (!verdict.beats_best_run) {
-    verdict.reasons.push_back(
-        fmt::format("\"the same loss as the best fit run\", {:.4f}, is as near", fit.lowest_loss));
+    verdict.reasons.push_back(fmt::format(
+        "\"the same loss as the best fit run\", {:.4f}, is as near", prediction.lowest_loss));
   }
   return verdict;
 }

@@ -14,7 +14,11 @@ struct Prediction {
   double loss = 0;            // nats/token
   Interval ci95;              // of one new run: parameters and run-to-run noise, Student's t
   double half_width = 0;      // of ci95, relative to loss
-  bool extrapolates = false;  // N or D outside the fitted range
+  bool extrapolates = false;  // N or D more than 1 % outside the fitted range
+  // What a judgement of the prediction needs of the fit.
+  double lowest_loss = 0;  // of its runs
+  double seed_sigma = 0;   // of ln L between seeds; 0: no replicates
+  friend bool operator==(const Prediction&, const Prediction&) = default;
 };
 // kFailedPrecondition: the fit is refused; its reasons. kInvalidArgument: n or d not finite and
 // above 0, or for power-n (power-d) a D (an N) other than the one that was fitted.
@@ -36,8 +40,8 @@ struct HeldOutVerdict {
   std::vector<std::string> reasons;  // why it did not pass; empty when it did
   bool passed() const { return inside && accurate && !too_wide && beats_best_run; }
 };
-// `prediction` was made by `fit` before `measured` (nats/token, above 0) was known.
-HeldOutVerdict JudgeHeldOut(const Fit& fit, const Prediction& prediction, double measured,
+// `prediction` was made before `measured` (nats/token, above 0) was known.
+HeldOutVerdict JudgeHeldOut(const Prediction& prediction, double measured,
                             const HeldOutRule& rule = {});
 
 // An exponent of one fit minus that of another, Welch's t on independent runs.

@@ -98,11 +98,10 @@ std::array<bool, kParameterCount> Movable(const FitProblem& problem, const LawPa
 using Matrix5 = Eigen::Matrix<double, kParameterCount, kParameterCount>;
 using Vector5 = Eigen::Matrix<double, kParameterCount, 1>;
 
-// Solves (hessian + damping * majorizer) step = -gradient on the movable parameters; false unless
-// the matrix is positive definite.
-bool DampedStep(const Expansion& at, const std::array<bool, kParameterCount>& movable,
-                double damping, LawParameters& step) {
-  constexpr double kRidge = 1e-14;
+// Solves model * step = -gradient on the movable parameters; false unless the model is positive
+// definite there.
+bool Solve(const Expansion& at, const std::array<bool, kParameterCount>& movable,
+           const ParameterMatrix& model, LawParameters& step) {
   Matrix5 matrix = Matrix5::Identity();
   Vector5 right = Vector5::Zero();
   for (std::size_t a = 0; a < kParameterCount; ++a) {
@@ -110,10 +109,8 @@ bool DampedStep(const Expansion& at, const std::array<bool, kParameterCount>& mo
     if (!movable[a]) continue;
     right[row] = -at.gradient[a];
     for (std::size_t b = 0; b < kParameterCount; ++b) {
-      if (!movable[b]) continue;
-      matrix(row, static_cast<Eigen::Index>(b)) = at.hessian[a][b] + damping * at.majorizer[a][b];
+      if (movable[b]) matrix(row, static_cast<Eigen::Index>(b)) = model[a][b];
     }
-    matrix(row, row) += damping * kRidge * (at.majorizer[a][a] + kRidge);
   }
   const Eigen::LLT<Matrix5> factor(matrix);
   if (factor.info() != Eigen::Success) return false;
@@ -121,6 +118,21 @@ bool DampedStep(const Expansion& at, const std::array<bool, kParameterCount>& mo
   if (!solution.allFinite()) return false;
   std::copy_n(solution.data(), kParameterCount, step.begin());
   return true;
+}
+
+// Newton's step on hessian + damping * majorizer; where that is not positive definite, as far from
+// an optimum, the step of Levenberg and Marquardt on the majorizer.
+bool DampedStep(const Expansion& at, const std::array<bool, kParameterCount>& movable,
+                double damping, LawParameters& step) {
+  constexpr double kRidge = 1e-14;
+  ParameterMatrix newton = at.hessian;
+  ParameterMatrix majorizer = at.majorizer;
+  for (std::size_t a = 0; a < kParameterCount; ++a) {
+    for (std::size_t b = 0; b < kParameterCount; ++b) newton[a][b] += damping * at.majorizer[a][b];
+    newton[a][a] += damping * kRidge * (at.majorizer[a][a] + kRidge);
+    majorizer[a][a] += std::max(damping, kRidge) * (at.majorizer[a][a] + kRidge);
+  }
+  return Solve(at, movable, newton, step) || Solve(at, movable, majorizer, step);
 }
 
 }  // namespace

@@ -142,7 +142,7 @@ std::vector<FamilyDesign> DesignsOf(const std::vector<PlannedRun>& runs) {
   for (const Family family : {Family::kTransformer, Family::kLstm}) {
     std::vector<DesignPoint> points;
     for (const PlannedRun& run : runs) {
-      if (run.config.model.family != family) continue;
+      if (run.config.model.family != family || run.held_out) continue;
       points.push_back(
           {static_cast<double>(run.counts.compute), static_cast<double>(run.config.tokens())});
     }
@@ -208,13 +208,17 @@ TrunkSharing SharingOf(const std::vector<PlannedRun>& runs, double train_flops) 
 // The canonical text that the sweep's id hashes; run configs are canonical already.
 std::string Resolve(const Plan& plan) {
   std::string runs;
+  std::string held_out;
   for (const PlannedRun& run : plan.runs) {
-    runs += (runs.empty() ? "" : ",") + RunConfigToJson(run.config);
+    std::string& list = run.held_out ? held_out : runs;
+    list += (list.empty() ? "" : ",") + RunConfigToJson(run.config);
   }
+  // A sweep that holds nothing out has the id that it had before there were [[holdout]] tables.
+  if (!held_out.empty()) held_out = fmt::format(R"("held_out":[{}],)", held_out);
   return fmt::format(
-      R"({{"corpus":"{}","limits":{{"max_failed_runs":{},"max_hours":{},"max_runs":{}}},)"
+      R"({{"corpus":"{}",{}"limits":{{"max_failed_runs":{},"max_hours":{},"max_runs":{}}},)"
       R"("numerics":{},"runs":[{}]}})",
-      plan.corpus.id.text(), plan.limits.max_failed_runs, plan.limits.max_hours,
+      plan.corpus.id.text(), held_out, plan.limits.max_failed_runs, plan.limits.max_hours,
       plan.limits.max_runs, kNumericsVersion, runs);
 }
 
@@ -233,7 +237,7 @@ void WarnOfPlan(Plan& plan) {
   if (plan.corpus_assumed) {
     Warn(plan.warnings, "assumed_corpus",
          fmt::format("planned on an assumed corpus: vocabulary {}, {} training, {} validation and "
-                     "{} test tokens (98/1/1)",
+                     "{} test tokens",
                      plan.corpus.vocab, plan.corpus.train_tokens, plan.corpus.val_tokens,
                      plan.corpus.test_tokens));
   }
@@ -272,7 +276,7 @@ Corpus AssumedCorpus(int vocab, std::int64_t tokens) {
   corpus.vocab = vocab;
   corpus.val_tokens = tokens / 100;
   corpus.test_tokens = tokens / 100;
-  corpus.train_tokens = tokens - corpus.val_tokens - corpus.test_tokens;
+  corpus.train_tokens = tokens;
   corpus.tokenizer = std::string(kAssumedTokenizer);
   return corpus;
 }

@@ -46,6 +46,7 @@ struct PlannedRun {
   RunConfig config;
   RunKey key;
   SourcePosition grid_at;   // of the grid that first asks for it
+  bool held_out = false;    // of a [[holdout]]
   std::string asked;        // as written: "300k tokens", "20 tokens_per_param"
   double asked_tokens = 0;  // D before rounding; config.tokens() is the actual D
   ParameterCounts counts;
@@ -90,10 +91,10 @@ struct Plan {
   SweepLimits limits;
   std::string spec_file;
   std::string spec_toml;
-  std::vector<PlannedRun> runs;  // in the order of the spec, equal keys once
+  std::vector<PlannedRun> runs;  // in the order of the spec, equal keys once; held-out ones last
   PlanTotals totals;
   int workers = 1;
-  std::vector<FamilyDesign> designs;  // of each family that has runs
+  std::vector<FamilyDesign> designs;  // of each family that has runs to fit
   TrunkSharing trunk_sharing;
   std::vector<PlanWarning> warnings;  // of the whole plan
 };
@@ -101,13 +102,15 @@ struct Plan {
 // Expands and costs `spec` on `corpus`, whose id must be set. D is rounded to whole steps (nearest,
 // at least one; down where rounding up alone would exceed U).
 // kInvalidArgument, positions as in SpecError: D > U without repeat, U or context larger than the
-// corpus, a stride above the context, a learning rate or D out of range. `errors`, when given, then
+// corpus, a stride above the context, a learning rate or D out of range, a run both fitted and held
+// out. `errors`, when given, then
 // receives them one by one. kResourceExhausted: more runs than limits.max_runs.
 absl::StatusOr<Plan> PlanSweep(const SweepSpec& spec, const Corpus& corpus,
                                const PlanOptions& options,
                                std::vector<SpecDiagnostic>* errors = nullptr);
 
-// A corpus of `tokens` tokens that nobody has, for planning without one: split 98/1/1.
+// A corpus of `tokens` training tokens that nobody has, for planning without one; validation and
+// test have a hundredth of that each.
 Corpus AssumedCorpus(int vocab, std::int64_t tokens);
 
 // FLOP/s that one thread is assumed to sustain in training `config`, until rates are measured.

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -106,7 +106,7 @@ class Expansion {
         for (const std::uint64_t seed : grid.seeds) {
           run->config.seed = seed;
           run->key = KeyOf(run->config);
-          if (keys_.insert(run->key).second) runs_.push_back(*run);
+          AddRun(grid, shape, *run);
         }
         if (runs_.size() > static_cast<std::size_t>(spec_.limits.max_runs) && errors_.empty()) {
           return TooMany(fmt::format("more than {} runs", spec_.limits.max_runs));
@@ -127,6 +127,17 @@ class Expansion {
         "max_runs (at most {}), then: etude plan {}",
         spec_.file, limits.max_runs_at.line, limits.max_runs_at.column, spec_.name, what,
         limits.max_runs, kMaxRunsLimit, spec_.file));
+  }
+
+  void AddRun(const Grid& grid, const GridShape& shape, const PlannedRun& run) {
+    const auto [known, fresh] = held_out_.try_emplace(run.key, grid.held_out);
+    if (fresh) {
+      runs_.push_back(run);
+    } else if (known->second != grid.held_out) {
+      Fail(shape.at, fmt::format("{} at {}, seed {}, is in a [[grid]] too: a held-out run never "
+                                 "enters the fit, so take it out of one of them",
+                                 ShapeText(run.config.model), run.asked, run.config.seed));
+    }
   }
 
   // Each complaint once, however many runs share it.
@@ -179,6 +190,7 @@ class Expansion {
     config.threads = settings.threads.value_or(AutoThreads(config.model, config.batch));
     config.eval = spec_.eval;
     run.grid_at = grid.at;
+    run.held_out = grid.held_out;
     run.counts = CountParameters(config.model);
     return run;
   }
@@ -223,16 +235,18 @@ class Expansion {
     const bool by_size =
         grid.kind == AmountKind::kTokensPerParam || grid.kind == AmountKind::kFlops;
     Fail(amount.at,
-         fmt::format("{}{} is {:.3g} epochs of {} unique tokens: set repeat = true in the [[grid]] "
-                     "of line {} (or in [train]), or lower tokens to {}",
-                     run.asked, by_size ? fmt::format(" for {}", ShapeText(config.model)) : "",
-                     config.epochs(), config.unique_tokens, grid.at.line, config.unique_tokens));
+         fmt::format(
+             "{}{} is {:.3g} epochs of {} unique tokens: set repeat = true in the {} of line "
+             "{} (or in [train]), or lower tokens to {}",
+             run.asked, by_size ? fmt::format(" for {}", ShapeText(config.model)) : "",
+             config.epochs(), config.unique_tokens, TableName(grid), grid.at.line,
+             config.unique_tokens));
   }
 
   const SweepSpec& spec_;
   const Corpus& corpus_;
   std::vector<PlannedRun> runs_;
-  std::unordered_set<RunKey> keys_;
+  std::map<RunKey, bool> held_out_;  // of each run so far
   std::vector<SpecDiagnostic> errors_;
   std::set<std::tuple<int, int, std::string>> said_;
 };

@@ -43,6 +43,7 @@ Json RunJson(const PlannedRun& run) {
           {"family", FamilyName(run.config.model.family)},
           {"shape", ShapeText(run.config.model)},
           {"seed", run.config.seed},
+          {"held_out", run.held_out},
           {"asked", run.asked},
           {"asked_tokens", run.asked_tokens},
           {"tokens", run.config.tokens()},

@@ -78,9 +78,9 @@ void ReadAmounts(TableReader& reader, Grid& grid, SpecErrors& errors) {
     }
   }
   if (given == 0) {
-    errors.Add(grid.at,
-               "this [[grid]] lacks its amount of data: give exactly one of tokens, "
-               "epochs, tokens_per_param, flops, such as tokens = [\"300k\"]");
+    errors.Add(grid.at, fmt::format("this {} lacks its amount of data: give exactly one of tokens, "
+                                    "epochs, tokens_per_param, flops, such as tokens = [\"300k\"]",
+                                    TableName(grid)));
   }
 }
 
@@ -140,15 +140,16 @@ TrainSettings SettingsOf(Family family, const Layers& layers, const TrainOverrid
   return settings;
 }
 
-Grid ReadGrid(const toml::table& table, const Layers& layers, SpecErrors& errors) {
-  TableReader reader(&table, "[[grid]]", errors);
+Grid ReadGrid(const toml::table& table, bool held_out, const Layers& layers, SpecErrors& errors) {
   Grid grid;
+  grid.held_out = held_out;
+  TableReader reader(&table, std::string(TableName(grid)), errors);
   grid.at = reader.at();
   const bool has_shapes = table.contains("transformer") || table.contains("lstm");
   if (!has_shapes) {
-    errors.Add(grid.at,
-               "this [[grid]] is empty: give transformer = [\"2x32x2\"] or "
-               "lstm = [\"1x24\"]");
+    errors.Add(grid.at, fmt::format("this {} is empty: give transformer = [\"2x32x2\"] or "
+                                    "lstm = [\"1x24\"]",
+                                    TableName(grid)));
   }
   ReadShapes(reader, Family::kTransformer, grid, errors);
   ReadShapes(reader, Family::kLstm, grid, errors);
@@ -163,22 +164,31 @@ Grid ReadGrid(const toml::table& table, const Layers& layers, SpecErrors& errors
   return grid;
 }
 
-void ReadGrids(TableReader& reader, const Layers& layers, SweepSpec& spec, SpecErrors& errors) {
-  const toml::node* node = reader.Find("grid");
-  if (node == nullptr) {
-    errors.Add({1, 1}, "the spec lacks a [[grid]]: at least one says which runs there are");
-    return;
-  }
+// The tables under `key`, "grid" or "holdout".
+void ReadTables(TableReader& reader, const char* key, const Layers& layers, SweepSpec& spec,
+                SpecErrors& errors) {
+  const toml::node* node = reader.Find(key);
+  if (node == nullptr) return;
   const toml::array* list = node->as_array();
   if (list == nullptr || !list->is_homogeneous(toml::node_type::table)) {
-    return reader.Fail(*node, "grid must be written as tables: [[grid]]");
+    return reader.Fail(*node, fmt::format("{} must be written as tables: [[{}]]", key, key));
   }
   if (list->size() > kMaxGrids) {
-    return reader.Fail(*node, fmt::format("{} grids, more than {}", list->size(), kMaxGrids));
+    return reader.Fail(*node,
+                       fmt::format("{} [[{}]] tables, more than {}", list->size(), key, kMaxGrids));
   }
+  const bool held_out = std::string_view(key) == "holdout";
   for (const toml::node& grid : *list) {
-    spec.grids.push_back(ReadGrid(*grid.as_table(), layers, errors));
+    spec.grids.push_back(ReadGrid(*grid.as_table(), held_out, layers, errors));
   }
+}
+
+void ReadGrids(TableReader& reader, const Layers& layers, SweepSpec& spec, SpecErrors& errors) {
+  if (reader.Find("grid") == nullptr) {
+    errors.Add({1, 1}, "the spec lacks a [[grid]]: at least one says which runs there are");
+  }
+  ReadTables(reader, "grid", layers, spec, errors);
+  ReadTables(reader, "holdout", layers, spec, errors);
 }
 
 void ReadEval(TableReader& reader, SweepSpec& spec, SpecErrors& errors) {
@@ -249,7 +259,6 @@ SweepSpec ReadSpec(const toml::table& root, SpecErrors& errors) {
   ReadEval(reader, spec, errors);
   ReadLimits(reader, spec, errors);
   ReadGrids(reader, layers, spec, errors);
-  reader.NotYet("holdout", "leave the table out and predict with a later sweep");
   reader.NotYet("samples", "leave the table out");
   reader.NotYet("design", "write the runs as [[grid]] tables");
   reader.Finish();
@@ -279,6 +288,8 @@ double PeakLearningRate(const LearningRate& rate, std::int64_t compute_parameter
                     std::pow(static_cast<double>(tokens) / 1e6, rate.d);
   return std::strtod(fmt::format("{:.5e}", lr).c_str(), nullptr);
 }
+
+std::string_view TableName(const Grid& grid) { return grid.held_out ? "[[holdout]]" : "[[grid]]"; }
 
 std::string_view AmountKindName(AmountKind kind) { return NameIn(kAmountKinds, kind); }
 

@@ -20,9 +20,9 @@
 namespace etude {
 
 inline constexpr std::size_t kMaxSpecBytes = std::size_t{1} << 20;
-inline constexpr int kMaxSpecErrors = 20;        // further errors of a file are not reported
-inline constexpr int kMaxKeyDots = 16;           // of one dotted key
-inline constexpr std::size_t kMaxGrids = 1000;   // [[grid]] tables of a spec
+inline constexpr int kMaxSpecErrors = 20;       // further errors of a file are not reported
+inline constexpr int kMaxKeyDots = 16;          // of one dotted key
+inline constexpr std::size_t kMaxGrids = 1000;  // [[grid]] tables of a spec, and [[holdout]] tables
 inline constexpr std::size_t kMaxValues = 1000;  // values of one list
 inline constexpr int kMaxRunsLimit = 10000;      // largest limits.max_runs
 
@@ -106,9 +106,10 @@ struct GridShape {
   SourcePosition at;
 };
 
-// One [[grid]]: every shape x amount x seed.
+// One [[grid]] or [[holdout]]: every shape x amount x seed.
 struct Grid {
-  SourcePosition at;  // of its header
+  SourcePosition at;      // of its header
+  bool held_out = false;  // a [[holdout]]: its runs are predicted, then trained, and never fitted
   std::vector<GridShape> shapes;
   AmountKind kind = AmountKind::kTokens;
   std::vector<Amount> amounts;
@@ -119,6 +120,8 @@ struct Grid {
     return family == Family::kTransformer ? transformer : lstm;
   }
 };
+
+std::string_view TableName(const Grid& grid);  // "[[grid]]" or "[[holdout]]"
 
 struct SweepLimits {
   int max_runs = 500;
@@ -131,7 +134,7 @@ struct SweepSpec {
   std::string name;    // [A-Za-z0-9._-]{1,64}
   std::string corpus;  // a pushed corpus' name, or a directory
   SourcePosition corpus_at;
-  std::vector<Grid> grids;
+  std::vector<Grid> grids;  // the held-out ones last
   RunConfig::Eval eval;
   SweepLimits limits;
   std::string file;  // for messages

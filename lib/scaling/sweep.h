@@ -25,9 +25,11 @@ struct Sweep {
   CorpusId corpus;
   std::string spec_toml;      // as submitted
   std::string resolved_json;  // canonical, every default explicit; its hash is the id
-  std::vector<RunKey> runs;   // in the order of the spec
-  int max_failed_runs = 5;    // the sweep stops leasing once more runs have failed
-  double max_hours = 24.0;    // of worker time
+  std::vector<RunKey> runs;   // in the order of the spec, the held-out ones last
+  // Of [[holdout]]: never part of a fit, and trained once their predictions are frozen.
+  std::vector<RunKey> held_out = {};
+  int max_failed_runs = 5;  // the sweep stops leasing once more runs have failed
+  double max_hours = 24.0;  // of worker time
   SweepState state = SweepState::kActive;
   std::string reason;
   std::int64_t created_at_us = 0;

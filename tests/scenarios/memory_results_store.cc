@@ -115,6 +115,18 @@ struct MemoryResultsStore::Applier {
     t.checkpoints[{c.checkpoint.job, c.checkpoint.kind}] = c.checkpoint;
     return absl::OkStatus();
   }
+  absl::Status operator()(const FitAdded& c) const {
+    t.fits.insert({c.fit.sweep, c.fit.sha256});
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const PredictionsFrozen& c) const {
+    for (const FrozenPrediction& prediction : c.predictions) {
+      if (!t.predictions.try_emplace({c.sweep, prediction.run}, prediction).second) {
+        return FailedPrecondition("a prediction is frozen already");
+      }
+    }
+    return absl::OkStatus();
+  }
   absl::Status operator()(const WorkerChanged& c) const {
     t.workers[c.worker.id] = c.worker;
     return absl::OkStatus();
@@ -153,7 +165,18 @@ absl::StatusOr<StoredState> MemoryResultsStore::Load() {
     if (!attempt.outcome) state.live_attempts.push_back(attempt);
   }
   for (const auto& [id, worker] : tables_.workers) state.workers.push_back(worker);
+  for (const auto& [key, prediction] : tables_.predictions) {
+    state.predicted.push_back({key.first, key.second});
+  }
   return state;
+}
+
+std::vector<FrozenPrediction> MemoryResultsStore::PredictionsOf(const SweepId& sweep) const {
+  std::vector<FrozenPrediction> predictions;
+  for (const auto& [key, prediction] : tables_.predictions) {
+    if (key.first == sweep) predictions.push_back(prediction);
+  }
+  return predictions;
 }
 
 std::map<std::pair<Series, std::int64_t>, double> MemoryResultsStore::PointsOf(

@@ -4,6 +4,7 @@
 #define ETUDE_TESTS_SCENARIOS_MEMORY_RESULTS_STORE_H_
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <tuple>
@@ -22,6 +23,8 @@ class MemoryResultsStore final : public ResultsStore {
 
   // Loss points of the job's newest path, by (series, step).
   std::map<std::pair<Series, std::int64_t>, double> PointsOf(const JobId& job) const;
+  // Of a sweep's held-out runs.
+  std::vector<FrozenPrediction> PredictionsOf(const SweepId& sweep) const;
 
  private:
   using AttemptKey = std::pair<JobId, int>;
@@ -35,6 +38,8 @@ class MemoryResultsStore final : public ResultsStore {
     std::map<std::pair<JobId, CheckpointKind>, Checkpoint> checkpoints;
     std::map<WorkerId, Worker> workers;
     std::map<std::tuple<JobId, int, Series, std::int64_t>, double> points;
+    std::set<std::pair<SweepId, std::string>> fits;
+    std::map<std::pair<SweepId, RunKey>, FrozenPrediction> predictions;
   };
   struct Applier;
   Tables tables_;

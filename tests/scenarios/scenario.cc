@@ -79,6 +79,8 @@ std::string Scenario::Answer(const std::string& command) {
   if (verb == "finish") return Finish(words);
   if (verb == "advance") return Advance(words);
   if (verb == "restart") return Restart();
+  if (verb == "awaiting") return Awaiting();
+  if (verb == "freeze") return Freeze(words);
   std::string name;
   words >> name;
   if (verb == "cancel") {
@@ -88,6 +90,7 @@ std::string Scenario::Answer(const std::string& command) {
   if (verb == "sweep") return SweepState(name);
   if (verb == "worker") return WorkerStateOf(name);
   if (verb == "curve") return CurveOf(name);
+  if (verb == "predictions") return PredictionsOf(name);
   return "unknown event " + verb;
 }
 
@@ -117,8 +120,11 @@ std::string Scenario::Submit(Words& words) {
     } else if (const auto hours = Option(word, "max_hours")) {
       sweep.max_hours = std::stod(*hours);
     } else {
-      const std::size_t colon = word.find(':');
-      configs.push_back(ConfigOf(word.substr(0, colon), std::stoll(word.substr(colon + 1))));
+      const auto held_out = Option(word, "held_out");
+      const std::string run = held_out.value_or(word);
+      const std::size_t colon = run.find(':');
+      configs.push_back(ConfigOf(run.substr(0, colon), std::stoll(run.substr(colon + 1))));
+      if (held_out) sweep.held_out.push_back(KeyOf(configs.back()));
     }
   }
   const auto submitted = scheduler_->Submit(sweep, configs, now_, changes_);
@@ -276,6 +282,44 @@ std::string Scenario::CurveOf(const std::string& name) {
     last = key.second;
   }
   return fmt::format("{}..{}", first, last);
+}
+
+std::string Scenario::Awaiting() const {
+  std::string text;
+  for (const SweepId& sweep : scheduler_->AwaitingForecast()) {
+    text += (text.empty() ? "" : " ") + sweep.text();
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string Scenario::Freeze(Words& words) {
+  std::string sweep;
+  words >> sweep;
+  Forecast forecast;
+  forecast.sweep = SweepId(sweep);
+  for (std::string word; words >> word;) {
+    if (const auto run = Option(word, "unpredicted")) {
+      forecast.unpredicted.push_back({KeyOf(runs_.at(*run)), "not identified"});
+    } else {
+      FrozenPrediction prediction;
+      prediction.sweep = forecast.sweep;
+      prediction.run = KeyOf(runs_.at(word));
+      forecast.predictions.push_back(prediction);
+    }
+  }
+  return etude::Text(scheduler_->Freeze(forecast, now_, changes_));
+}
+
+std::string Scenario::PredictionsOf(const std::string& sweep) const {
+  std::string text;
+  for (const auto& [name, config] : runs_) {
+    for (const FrozenPrediction& prediction : store_.PredictionsOf(SweepId(sweep))) {
+      if (prediction.run != KeyOf(config)) continue;
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
+                          prediction.blind ? "blind" : "seen");
+    }
+  }
+  return text.empty() ? "none" : text;
 }
 
 JobId Scenario::JobOf(const std::string& name) const {

@@ -1,7 +1,11 @@
 // A small language for the scheduler: a line an event, and behind "->" what it must answer.
 //
-//   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS ...  -> created, 0 shared
+//   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS ... [held_out=RUN:STEPS ...]
+//                                                            -> created, 0 shared
 //   cancel SWEEP
+//   awaiting                           -> the sweeps that await a forecast, or none
+//   freeze SWEEP RUN ... [unpredicted=RUN ...]
+//   predictions SWEEP                  -> RUN blind, RUN seen, ...
 //   register WORKER [slots=N] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   heartbeat WORKER [draining] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   acquire WORKER SLOT      -> JOB#ATTEMPT from 0 | ... from 50 local 1 | ... from 50 uploaded |
@@ -50,6 +54,9 @@ class Scenario {
   std::string SweepState(const std::string& sweep);
   std::string WorkerStateOf(const std::string& worker);
   std::string CurveOf(const std::string& run);
+  std::string Awaiting() const;
+  std::string Freeze(Words& words);
+  std::string PredictionsOf(const std::string& sweep) const;
 
   RunConfig ConfigOf(const std::string& run, std::int64_t steps);
   JobId JobOf(const std::string& name) const;

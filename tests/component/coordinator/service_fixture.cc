@@ -169,14 +169,14 @@ bool ServiceTest::Report(const std::string& job, int attempt, std::int64_t first
 }
 
 grpc::Status ServiceTest::Finish(const std::string& worker, const std::string& job, int attempt,
-                                 v1::JobOutcome outcome) {
+                                 v1::JobOutcome outcome, double val_loss) {
   v1::FinishRequest request;
   request.set_worker(worker);
   request.set_job(job);
   request.set_attempt(attempt);
   request.set_outcome(outcome);
   if (outcome == v1::JOB_OUTCOME_SUCCEEDED) {
-    request.mutable_result()->set_val_loss(2.5);
+    request.mutable_result()->set_val_loss(val_loss);
     request.mutable_result()->set_test_loss(2.25);
     request.mutable_result()->set_device("cpu");
   }

@@ -48,7 +48,7 @@ class ServiceTest : public testing::Test {
   // Reports training points `first` to `last` on a stream of their own; false if superseded.
   bool Report(const std::string& job, int attempt, std::int64_t first, std::int64_t last);
   grpc::Status Finish(const std::string& worker, const std::string& job, int attempt,
-                      v1::JobOutcome outcome = v1::JOB_OUTCOME_SUCCEEDED);
+                      v1::JobOutcome outcome = v1::JOB_OUTCOME_SUCCEEDED, double val_loss = 2.5);
   v1::GetSweepResponse GetSweep(const std::string& sweep);
 
   std::string directory_;

@@ -55,7 +55,7 @@ TEST(ResultsTest, HasTheColumnsThatFitsAndSpreadsheetsNeed) {
             "train_dense_flop,train_causal_flop,evaluation_flop,six_nd_flop,train_s,eval_s,"
             "tokens_per_s,device,val_loss,best_val_loss,train_eval_loss,perplexity,bits_per_char,"
             "seed,lr,context,batch,steps,dropout,corpus,weights_sha256,mixed_numerics,state,"
-            "reason\n");
+            "reason,held_out,trunk\n");
 }
 
 Json FirstResult(const RunProgress& progress, const CorporaById& corpora) {

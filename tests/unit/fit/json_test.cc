@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "lib/scaling/fit.h"
 #include "tests/unit/fit/planted.h"
@@ -28,10 +29,11 @@ Json FittedJson(Law law) {
 
 TEST(FitJsonTest, KeysAreTheContract) {
   const Json json = FittedJson(Law::kChinchilla);
-  EXPECT_THAT(Keys(json), ElementsAre("format_version", "law", "objective", "params", "a_opt",
-                                      "n_points", "clusters", "degrees_of_freedom", "intervals",
-                                      "verdict", "reasons", "repairs", "warnings", "noise",
-                                      "beside", "certificate", "range", "provenance"));
+  EXPECT_THAT(
+      Keys(json),
+      ElementsAre("format_version", "law", "objective", "params", "a_opt", "n_points", "clusters",
+                  "degrees_of_freedom", "intervals", "verdict", "reasons", "repairs", "warnings",
+                  "noise", "beside", "certificate", "range", "covariance", "provenance"));
   EXPECT_THAT(Keys(json["objective"]), ElementsAre("name", "delta", "value"));
   EXPECT_THAT(Keys(json["params"]), ElementsAre("E", "A", "B", "alpha", "beta"));
   EXPECT_THAT(Keys(json["params"]["alpha"]),
@@ -57,6 +59,29 @@ TEST(FitJsonTest, NumbersThatAreNotFiniteAreNull) {
   EXPECT_TRUE(json["params"]["alpha"]["value"].is_null());
   EXPECT_EQ(json["params"]["alpha"]["ci95"], Json::parse("[0.0, null]"));
   EXPECT_TRUE(json["certificate"]["condition"].is_null());
+}
+
+// Fits of every kind, refused ones too: what a stored fit says is what was computed.
+TEST(FitJsonTest, AFitReadBackWritesTheSameBytes) {
+  std::vector<FitRow> rows = PlantedGrid(kHoffmann, Ladder(1e4, 3, 5), Ladder(1e6, 3, 5));
+  rows = Repeated(rows, 2);
+  AddNoise(rows, 0.013, 5);
+  for (const std::size_t count : {rows.size(), std::size_t{9}, std::size_t{3}}) {
+    for (const Law law : {Law::kChinchilla, Law::kPowerN, Law::kPowerD}) {
+      FitOptions options = QuickOptions(law);
+      options.bootstrap = count == rows.size() ? 20 : 0;
+      const std::string json = FitToJson(FitLaw(std::span(rows).first(count), options).value());
+      const absl::StatusOr<Fit> fit = FitFromJson(json);
+      ASSERT_TRUE(fit.ok()) << fit.status().ToString();
+      EXPECT_EQ(FitToJson(*fit), json);
+    }
+  }
+}
+
+TEST(FitJsonTest, WhatIsNoFitIsRefused) {
+  EXPECT_FALSE(FitFromJson("").ok());
+  EXPECT_FALSE(FitFromJson("{}").ok());
+  EXPECT_FALSE(FitFromJson(R"({"format_version":"2.0"})").ok());
 }
 
 }  // namespace

@@ -54,27 +54,28 @@ TEST(PredictTest, PowerNHoldsOnItsOwnDAlone) {
 TEST(HeldOutTest, ATruePredictionPasses) {
   const Fit fit = NoisyFit(2);
   const Prediction prediction = PredictLoss(fit, 2e6, 2e8).value();
-  const HeldOutVerdict verdict = JudgeHeldOut(fit, prediction, LawLoss(kHoffmann, 2e6, 2e8));
+  const HeldOutVerdict verdict = JudgeHeldOut(prediction, LawLoss(kHoffmann, 2e6, 2e8));
   EXPECT_TRUE(verdict.passed()) << Joined(verdict.reasons);
   EXPECT_TRUE(verdict.reasons.empty());
 }
 
 TEST(HeldOutTest, EachConditionAloneFailsIt) {
-  Fit fit = NoisyFit(2);
-  fit.noise.sigma = 0.005;
-  fit.lowest_loss = 4;
-  const Prediction good = {3.0, {2.9, 3.1}, 0.1 / 3, false};
-  EXPECT_TRUE(JudgeHeldOut(fit, good, 3.05).passed());
-  EXPECT_FALSE(JudgeHeldOut(fit, good, 3.07).accurate) << "2.3 % off, 2 % allowed";
-  fit.noise.sigma = 0.012;
-  EXPECT_TRUE(JudgeHeldOut(fit, good, 3.07).accurate) << "2 sigma of the seeds are 2.4 %";
-  EXPECT_FALSE(JudgeHeldOut(fit, {3.0, {2.99, 3.01}, 0.01 / 3, false}, 3.05).inside);
-  const HeldOutVerdict wide = JudgeHeldOut(fit, {3.0, {2.8, 3.2}, 0.2 / 3, false}, 3.0);
+  const Prediction good = {3.0, {2.9, 3.1}, 0.1 / 3, false, 4, 0.005};
+  EXPECT_TRUE(JudgeHeldOut(good, 3.05).passed());
+  EXPECT_FALSE(JudgeHeldOut(good, 3.07).accurate) << "2.3 % off, 2 % allowed";
+  Prediction noisy = good;
+  noisy.seed_sigma = 0.012;
+  EXPECT_TRUE(JudgeHeldOut(noisy, 3.07).accurate) << "2 sigma of the seeds are 2.4 %";
+  Prediction narrow = good;
+  narrow.ci95 = {2.99, 3.01};
+  EXPECT_FALSE(JudgeHeldOut(narrow, 3.05).inside);
+  const HeldOutVerdict wide = JudgeHeldOut({3.0, {2.8, 3.2}, 0.2 / 3, false, 4, 0.005}, 3.0);
   EXPECT_TRUE(wide.inside && wide.accurate && wide.too_wide);
   EXPECT_FALSE(wide.passed());
-  fit.lowest_loss = 3.04;
-  EXPECT_FALSE(JudgeHeldOut(fit, good, 3.05).beats_best_run);
-  EXPECT_TRUE(JudgeHeldOut(fit, good, 3.0, {.max_half_width = 0.025}).too_wide);
+  Prediction no_news = good;
+  no_news.lowest_loss = 3.04;
+  EXPECT_FALSE(JudgeHeldOut(no_news, 3.05).beats_best_run);
+  EXPECT_TRUE(JudgeHeldOut(good, 3.0, {.max_half_width = 0.025}).too_wide);
 }
 
 TEST(CompareTest, EqualLawsAreNotDistinctAndUnequalOnesAre) {

@@ -57,6 +57,29 @@ TEST(PlanTest, RunsAreInTheOrderOfTheSpecAndEqualOnesOnce) {
   EXPECT_THAT(keys, SizeIs(9));
 }
 
+constexpr const char* kHoldout = "[[holdout]]\nlstm = [\"1x96\"]\ntokens = [\"300k\"]\n";
+
+TEST(PlanTest, HeldOutRunsAreCostedAndLeftOutOfTheDesign) {
+  const Plan plain = MakePlan(SpecText(kGrid));
+  const Plan plan = MakePlan(SpecText(kGrid, "", kHoldout));
+  ASSERT_THAT(plan.runs, SizeIs(2));
+  EXPECT_FALSE(plan.runs[0].held_out);
+  EXPECT_TRUE(plan.runs[1].held_out);
+  EXPECT_EQ(plan.designs[0].sizes, 1);
+  EXPECT_GT(plan.totals.worker_s, plain.totals.worker_s);
+  EXPECT_NE(plan.id, plain.id);
+  EXPECT_EQ(plan.resolved_json.find("held_out") != std::string::npos, true);
+  EXPECT_EQ(plain.resolved_json.find("held_out"), std::string::npos);
+}
+
+TEST(PlanTest, ARunIsNotBothFittedAndHeldOut) {
+  const std::string both = "[[holdout]]\nlstm = [\"1x24\"]\ntokens = [\"300k\"]\n";
+  const auto plan = TryPlan(SpecText(kGrid, "", both));
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(plan.status()),
+              HasSubstr("1x24 at 300k tokens, seed 1, is in a [[grid]] too"));
+}
+
 TEST(PlanTest, TokensAreRoundedToTheNearestWholeStep) {
   const PlannedRun run = MakePlan(SpecText(kGrid)).runs[0];
   EXPECT_EQ(run.config.steps, 586);  // 300,000 / 512 = 585.9
@@ -273,10 +296,45 @@ TEST(PlanTest, WhatIsNoPlanIsRefused) {
 
 TEST(PlanTest, AnAssumedCorpusPlansAndSubmitsNothing) {
   const Plan plan = MakePlan(SpecText(kGrid), AssumedCorpus(96, 1'000'000));
-  EXPECT_EQ(plan.corpus.train_tokens, 980'000);
+  EXPECT_EQ(plan.corpus.train_tokens, 1'000'000);
   EXPECT_EQ(plan.corpus.val_tokens, 10'000);
   EXPECT_THAT(CodesOf(plan.warnings), ::testing::Contains("assumed_corpus"));
   EXPECT_FALSE(PlanFromJson(PlanToJson(plan)).ok());
+}
+
+Plan PlanFile(const std::string& name, const Corpus& corpus) {
+  return MakePlan(ReadFile("configs/sweeps/" + name).value(), corpus);
+}
+
+// DESIGN.md section 6 states the counts.
+TEST(PlanTest, TheCourseStudyHasItsNineSizesAndIsNotIdentifiable) {
+  const Plan plan = PlanFile("course-study.toml", AssumedCorpus(37, 1'000'000));
+  std::vector<std::int64_t> counts;
+  for (const PlannedRun& run : plan.runs) counts.push_back(run.counts.all);
+  EXPECT_THAT(counts, ElementsAre(801'664, 2'678'592, 6'326'016, 21'291'648, 50'417'152, 1'071'653,
+                                  4'240'421, 14'231'077, 25'266'213));
+  EXPECT_NEAR(plan.totals.flops.six_nd, 4.8e16, 0.05e16);
+  for (const FamilyDesign& design : plan.designs) {
+    EXPECT_FALSE(design.identifiable);
+    EXPECT_THAT(design.laws.back().reasons, ::testing::Contains("D never varies"));
+  }
+  for (const PlannedRun& run : plan.runs) {
+    EXPECT_NEAR(run.epochs, 64, 0.01);
+    EXPECT_EQ(run.config.stride, 1);
+    EXPECT_EQ(run.config.model.init, Init::kGpt2);
+    EXPECT_EQ(run.config.model.dropout, 0.1);
+  }
+}
+
+TEST(PlanTest, TheOtherStudiesAreIdentifiableAndHoldOneRunOfEachFamilyOut) {
+  for (const auto& [file, corpus] :
+       {std::pair("course-study-fixed.toml", AssumedCorpus(37, 16'000'000)),
+        std::pair("demo.toml", AssumedCorpus(96, 917'014))}) {
+    const Plan plan = PlanFile(file, corpus);
+    ASSERT_THAT(plan.designs, SizeIs(2)) << file;
+    for (const FamilyDesign& design : plan.designs) EXPECT_TRUE(design.identifiable) << file;
+    EXPECT_EQ(std::ranges::count(plan.runs, true, &PlannedRun::held_out), 2) << file;
+  }
 }
 
 TEST(PlanTest, TheFirstSweepIsSixRunsOfAboutATeraflop) {

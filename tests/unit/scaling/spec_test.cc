@@ -172,9 +172,19 @@ TEST(SpecTest, ChoicesListWhatIsAllowed) {
   ExpectError(Check("schedule = { name = \"cosine\", cooldown = 0.2 }\n"), 4, 42, "belongs to");
 }
 
+TEST(SpecTest, HoldoutsAreGridsOfTheirOwn) {
+  const ParseResult result =
+      Check("", kGrid, "[[holdout]]\nlstm = [\"1x64\"]\ntokens = [\"200k\"]\n");
+  ASSERT_TRUE(result.spec) << result.errors.front().Text();
+  ASSERT_EQ(result.spec->grids.size(), 2U);
+  EXPECT_FALSE(result.spec->grids[0].held_out);
+  EXPECT_TRUE(result.spec->grids[1].held_out);
+  EXPECT_EQ(result.spec->grids[1].seeds, std::vector<std::uint64_t>{1});
+  ExpectError(Check("", kGrid, "[[holdout]]\nlstm = [\"1x64\"]\n"), 7, 1,
+              "this [[holdout]] lacks its amount of data");
+}
+
 TEST(SpecTest, WhatIsNotYetInThisVersionSaysSo) {
-  ExpectError(Check("", kGrid, "[[holdout]]\nlstm = [\"1x24\"]\n"), 7, 1,
-              "not yet in this version");
   ExpectError(Check("", kGrid, "[samples]\nn = 10\n"), 7, 1, "not yet in this version");
   ExpectError(Check("", kGrid, "[design]\nbudget = \"1e15\"\n"), 7, 1, "not yet in this version");
   ExpectError(Check("lr = [1e-3, 3e-3]\n"), 4, 6, "not yet in this version");
