@@ -15,8 +15,6 @@
 #include "client/display_text.h"
 #include "lib/base/status.h"
 
-extern char** environ;
-
 namespace etude {
 namespace {
 

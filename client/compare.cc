@@ -29,7 +29,7 @@ absl::StatusOr<std::vector<FitRow>> RowsOf(const SweepView& view, Family family)
 absl::StatusOr<ExitCode> RunCompare(Session& session, const CompareFlags& flags) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<SweepView> view = client->FindSweep(flags.sweep);
-  if (!view.ok()) return WithHint(view.status(), "etude sweep ls");
+  if (!view.ok()) return OfSweep(view.status());
   FitRequest request;
   request.sweep = view->summary.sweep.id.text();
   absl::StatusOr<std::vector<FamilyFit>> fits = client->FitSweep(request);
@@ -39,8 +39,8 @@ absl::StatusOr<ExitCode> RunCompare(Session& session, const CompareFlags& flags)
   RETURN_IF_ERROR(fits.status());
   std::vector<FamilyComparison> families;
   for (FamilyFit& fit : *fits) {
-    ASSIGN_OR_RETURN(const std::vector<FitRow> rows, RowsOf(*view, fit.family));
-    families.push_back({fit.family, std::move(fit.fit), CheckLossFalls(rows)});
+    ASSIGN_OR_RETURN(const std::vector<FitRow> rows, RowsOf(*view, *fit.family));
+    families.push_back({*fit.family, std::move(fit.fit), CheckLossFalls(rows)});
   }
   session.Print(CompareReport(view->summary.sweep.name, families));
   for (const std::string& note : CompareNotes(families)) session.Say(note);

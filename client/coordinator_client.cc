@@ -83,20 +83,21 @@ CoordinatorInfo InfoFromWire(const v1::GetInfoResponse& wire) {
 v1::FitSweepRequest ToWire(const FitRequest& request) {
   v1::FitSweepRequest wire;
   wire.set_sweep(request.sweep);
-  wire.set_law(std::string(LawName(request.law)));
-  wire.set_objective(std::string(ObjectiveName(request.objective)));
-  if (request.delta) wire.set_delta(*request.delta);
-  for (const FixedParameter& fixed : request.fixed) {
+  const FitOptions& options = request.options;
+  wire.set_law(std::string(LawName(options.law)));
+  wire.set_objective(std::string(ObjectiveName(options.objective)));
+  if (options.delta) wire.set_delta(*options.delta);
+  for (const FixedParameter& fixed : options.fixed) {
     v1::FitSweepRequest::Fixed& added = *wire.add_fixed();
     added.set_name(std::string(ParameterName(fixed.parameter)));
     added.set_value(fixed.value);
   }
-  wire.set_bootstrap(request.bootstrap);
-  wire.set_seed(request.seed);
+  wire.set_bootstrap(options.bootstrap);
+  wire.set_seed(options.seed);
+  wire.set_allow_repeats(options.allow_repeats);
   wire.set_convention(std::string(NConventionName(request.convention)));
   wire.set_split(std::string(FitSplitName(request.split)));
   wire.set_where(request.where);
-  wire.set_allow_repeats(request.allow_repeats);
   return wire;
 }
 
@@ -372,7 +373,7 @@ absl::StatusOr<std::vector<FamilyFit>> CoordinatorClient::FitSweep(const FitRequ
     ASSIGN_OR_RETURN(Fit fit, Checked(FitFromJson(wire.fit_json())));
     const std::optional<Family> family = FamilyFromName(wire.family());
     if (!family) return BadAnswer(InvalidArgument("unknown family " + wire.family()));
-    fits.push_back({*family, std::move(fit), wire.fit_json()});
+    fits.push_back({family, std::move(fit), wire.fit_json()});
   }
   return fits;
 }

@@ -63,25 +63,19 @@ struct RunProgress {
   bool held_out = false;  // by the sweep that was asked for
 };
 
-// A fit of one family of a sweep.
+// A fit of one family of a sweep, or of a CSV file, which has none.
 struct FamilyFit {
-  Family family = Family::kTransformer;
+  std::optional<Family> family;
   Fit fit;
-  std::string json;  // as the coordinator stored it
+  std::string json;  // FitToJson, byte for byte as it was computed
 };
 
 struct FitRequest {
   std::string sweep;
-  Law law = Law::kChinchilla;
-  Objective objective = Objective::kHuber;
-  std::optional<double> delta = 1e-3;  // nullopt: auto
-  std::vector<FixedParameter> fixed;
-  int bootstrap = 1000;
-  std::uint64_t seed = 1;
+  FitOptions options;  // its convention is the selection's
   NConvention convention = NConvention::kCompute;
   FitSplit split = FitSplit::kVal;
-  std::string where;
-  bool allow_repeats = false;
+  std::string where;  // as ParseWhere reads it
 };
 
 struct SweepSummary {

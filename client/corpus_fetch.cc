@@ -24,8 +24,6 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 
-extern char** environ;
-
 namespace etude {
 namespace {
 

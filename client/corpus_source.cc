@@ -145,7 +145,7 @@ absl::StatusOr<PushedCorpus> PushCorpusDir(Session& session, CoordinatorClient& 
     if (sent.sha256 != file.sha256) return DataLoss(dir + " changed while it was pushed");
     files.push_back(std::move(sent));
   }
-  const absl::StatusOr<PushedCorpus> pushed = client.PushCorpus(name, files);
+  absl::StatusOr<PushedCorpus> pushed = client.PushCorpus(name, files);
   if (pushed.status().code() == absl::StatusCode::kAlreadyExists) {
     return WithHint(pushed.status(), fmt::format("etude corpus push {} --name {}-2", dir, name));
   }

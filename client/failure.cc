@@ -157,6 +157,11 @@ absl::Status SpecFailure(std::span<const SpecDiagnostic> errors, const std::stri
   return WithPayload(status, kErrors, list.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+absl::Status OfSweep(const absl::Status& status) {
+  const bool unknown = status.code() == absl::StatusCode::kNotFound;
+  return unknown ? WithHint(status, "etude sweep ls") : status;
+}
+
 absl::Status OfLocalFile(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kPermissionDenied) return status;
   return InvalidArgument(MessageOf(status) + " (choose another path, or change its permissions)");

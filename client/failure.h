@@ -40,6 +40,8 @@ absl::Status WithHint(const absl::Status& status, const std::string& hint);
 absl::Status WithWhere(const absl::Status& status, const std::string& where);
 // An invalid spec, with every position for JSON. `hint` checks the file again.
 absl::Status SpecFailure(std::span<const SpecDiagnostic> errors, const std::string& hint);
+// An error of a call that named a sweep: when there is no such one, the hint lists those there are.
+absl::Status OfSweep(const absl::Status& status);
 // An error of a file on this machine: what may not be read or written is a wrong argument, not a
 // missing right at the coordinator.
 absl::Status OfLocalFile(const absl::Status& status);

@@ -69,27 +69,29 @@ absl::StatusOr<std::optional<double>> DeltaOf(const std::string& text) {
 absl::StatusOr<FitRequest> RequestOf(const FitFlags& flags) {
   FitRequest request;
   request.sweep = flags.sweep;
-  ASSIGN_OR_RETURN(request.law, LawOf(flags.law));
-  ASSIGN_OR_RETURN(request.objective, ChoiceOf("objective", flags.objective, ObjectiveFromName,
+  FitOptions& options = request.options;
+  ASSIGN_OR_RETURN(options.law, LawOf(flags.law));
+  ASSIGN_OR_RETURN(options.objective, ChoiceOf("objective", flags.objective, ObjectiveFromName,
                                                {"huber", "lad", "l2", "l2-raw"}));
-  ASSIGN_OR_RETURN(request.delta, DeltaOf(flags.delta));
+  ASSIGN_OR_RETURN(options.delta, DeltaOf(flags.delta));
   for (const std::string& text : flags.fixed) {
     ASSIGN_OR_RETURN(const FixedParameter fixed, ParseFixedParameter(text));
-    request.fixed.push_back(fixed);
+    options.fixed.push_back(fixed);
   }
-  request.bootstrap = flags.bootstrap;
-  request.seed = flags.seed;
+  options.bootstrap = flags.bootstrap;
+  options.seed = flags.seed;
+  options.allow_repeats = flags.allow_repeats;
   ASSIGN_OR_RETURN(request.convention, ChoiceOf("convention", flags.convention, NConventionFromName,
                                                 {"compute", "body", "all"}));
   ASSIGN_OR_RETURN(request.split,
                    ChoiceOf("split", flags.split, FitSplitFromName, {"val", "test"}));
   RETURN_IF_ERROR(ParseWhere(flags.where).status());
   request.where = flags.where;
-  request.allow_repeats = flags.allow_repeats;
+  options.convention = std::string(NConventionName(request.convention));
   return request;
 }
 
-absl::StatusOr<std::vector<ShownFit>> FitCsv(const FitFlags& flags, const FitRequest& request) {
+absl::StatusOr<std::vector<FamilyFit>> FitCsv(const FitFlags& flags, const FitRequest& request) {
   if (flags.columns.empty()) {
     return WithHint(InvalidArgument("--csv needs --columns, which says which column is which"),
                     kColumnsHint);
@@ -100,41 +102,24 @@ absl::StatusOr<std::vector<ShownFit>> FitCsv(const FitFlags& flags, const FitReq
   if (!text.ok()) return OfLocalFile(text.status());
   ASSIGN_OR_RETURN(const Where where, ParseWhere(request.where));
   ASSIGN_OR_RETURN(const std::vector<FitRow> rows, ParseFitCsv(*text, *columns, flags.csv, where));
-  FitOptions options;
-  options.law = request.law;
-  options.objective = request.objective;
-  options.delta = request.delta;
-  options.fixed = request.fixed;
-  options.bootstrap = request.bootstrap;
-  options.seed = request.seed;
-  options.convention = std::string(NConventionName(request.convention));
-  options.allow_repeats = request.allow_repeats;
-  ASSIGN_OR_RETURN(Fit fit, FitLaw(rows, options));
+  ASSIGN_OR_RETURN(Fit fit, FitLaw(rows, request.options));
   std::string json = FitToJson(fit);
-  return std::vector<ShownFit>{{std::nullopt, std::move(fit), std::move(json)}};
+  return std::vector<FamilyFit>{{std::nullopt, std::move(fit), std::move(json)}};
 }
 
-absl::StatusOr<std::vector<ShownFit>> FitOfSweep(Session& session, const FitRequest& request) {
+absl::StatusOr<std::vector<FamilyFit>> FitOfSweep(Session& session, const FitRequest& request) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   absl::StatusOr<std::vector<FamilyFit>> fits = client->FitSweep(request);
-  if (fits.status().code() == absl::StatusCode::kNotFound) {
-    return WithHint(fits.status(), "etude sweep ls");
-  }
   if (fits.status().code() == absl::StatusCode::kFailedPrecondition) {
     return WithHint(fits.status(), "etude sweep watch " + request.sweep);
   }
-  if (!fits.ok()) return fits.status();
-  std::vector<ShownFit> shown;
-  for (FamilyFit& fit : *fits) {
-    shown.push_back({fit.family, std::move(fit.fit), std::move(fit.json)});
-  }
-  return shown;
+  return fits.ok() ? fits : OfSweep(fits.status());
 }
 
 // Names law, reasons and the cheapest repair of every fit that is refused.
-ExitCode ReportVerdicts(Session& session, const std::vector<ShownFit>& fits) {
+ExitCode ReportVerdicts(Session& session, const std::vector<FamilyFit>& fits) {
   ExitCode code = ExitCode::kOk;
-  for (const ShownFit& fit : fits) {
+  for (const FamilyFit& fit : fits) {
     if (!fit.fit.refused()) continue;
     code = ExitCode::kNotIdentifiable;
     session.Say(fmt::format("etude: refused: {}{} is not identified: {}\n  repair: {}",
@@ -153,13 +138,17 @@ absl::StatusOr<ExitCode> RunFit(Session& session, const FitFlags& flags) {
     return WithHint(InvalidArgument("--columns belongs to --csv"), kColumnsHint);
   }
   ASSIGN_OR_RETURN(const FitRequest request, RequestOf(flags));
-  ASSIGN_OR_RETURN(const std::vector<ShownFit> fits,
+  if (!flags.csv.empty() && request.split != FitSplit::kVal) {
+    return WithHint(InvalidArgument("--split belongs to a sweep; --columns says which loss it is"),
+                    kColumnsHint);
+  }
+  ASSIGN_OR_RETURN(const std::vector<FamilyFit> fits,
                    flags.csv.empty() ? FitOfSweep(session, request) : FitCsv(flags, request));
   if (session.format() == OutputFormat::kJson) {
     session.PrintText(FitsJson(fits, flags.sweep));
   } else {
     session.Print(FitReport(fits));
-    for (const ShownFit& fit : fits) {
+    for (const FamilyFit& fit : fits) {
       if (fit.fit.refused()) continue;  // told below
       for (const std::string& note : FitNotes(fit)) session.Say(note);
     }

@@ -34,7 +34,7 @@ std::vector<Column> FitColumnsOf(bool families) {
           {"status", "status"}};
 }
 
-void AddEstimate(const ShownFit& fit, std::string_view name, const Estimate& estimate,
+void AddEstimate(const FamilyFit& fit, std::string_view name, const Estimate& estimate,
                  Table& table) {
   table.rows.push_back({fit.family ? Cell(FamilyText(fit.family)) : Cell(), Text(name),
                         NumberCell(estimate.value), NumberCell(estimate.se),
@@ -46,9 +46,12 @@ std::string ExponentsText(const Fit& fit) {
   std::string text;
   for (const Parameter exponent : ExponentsOf(fit.law)) {
     const Estimate& estimate = *fit.Find(exponent);
-    text += fmt::format("{}{} {:.3f} [{:.3f}, {:.3f}] {}", text.empty() ? "" : ", ",
-                        ParameterName(exponent), estimate.value, estimate.ci95.low,
-                        estimate.ci95.high, IdentificationName(estimate.status));
+    text += (text.empty() ? "" : ", ") + Text(ParameterName(exponent));
+    if (std::isfinite(estimate.value)) {
+      text += fmt::format(" {:.3f} [{:.3f}, {:.3f}]", estimate.value, estimate.ci95.low,
+                          estimate.ci95.high);
+    }
+    text += " " + Text(IdentificationName(estimate.status));
   }
   return text;
 }
@@ -73,7 +76,8 @@ HeldOutWords Judge(const RunProgress& progress, const FrozenPrediction* frozen) 
     return {over ? "not predicted" : "waiting", over ? run.reason : progress.wait_reason, {}};
   }
   if (!run.result) {
-    return {IsTerminal(run.state) ? Text(RunStateName(run.state)) : "waiting", run.reason, {}};
+    const bool over = IsTerminal(run.state);
+    return {over ? "not measured" : "waiting", over ? run.reason : progress.wait_reason, {}};
   }
   const HeldOutVerdict verdict = JudgeHeldOut(frozen->prediction, run.result->val_loss);
   std::string why = fmt::format("{}", fmt::join(verdict.reasons, "; "));
@@ -118,10 +122,10 @@ void AddDifference(const Pair& pair, Parameter exponent, Table& table) {
 
 }  // namespace
 
-Report FitReport(const std::vector<ShownFit>& fits) {
+Report FitReport(const std::vector<FamilyFit>& fits) {
   const bool families = std::ranges::any_of(fits, [](const auto& fit) { return !!fit.family; });
   Report report{"params", {}, Table{FitColumnsOf(families), {}}, "no fit"};
-  for (const ShownFit& fit : fits) {
+  for (const FamilyFit& fit : fits) {
     for (const ParameterEstimate& parameter : fit.fit.params) {
       AddEstimate(fit, ParameterName(parameter.parameter), parameter.estimate, *report.list);
     }
@@ -130,8 +134,8 @@ Report FitReport(const std::vector<ShownFit>& fits) {
   return report;
 }
 
-std::string FitsJson(const std::vector<ShownFit>& fits, const std::string& sweep) {
-  const auto with_names = [&](const ShownFit& fit) {
+std::string FitsJson(const std::vector<FamilyFit>& fits, const std::string& sweep) {
+  const auto with_names = [&](const FamilyFit& fit) {
     Json json;
     if (!sweep.empty()) json["sweep"] = sweep;
     if (fit.family) json["family"] = FamilyText(fit.family);
@@ -141,11 +145,11 @@ std::string FitsJson(const std::vector<ShownFit>& fits, const std::string& sweep
   if (fits.size() == 1 && !fits.front().family) return fits.front().json + "\n";
   if (fits.size() == 1) return with_names(fits.front()).dump(2) + "\n";
   Json json = {{"format_version", "1.0"}, {"sweep", sweep}, {"fits", Json::array()}};
-  for (const ShownFit& fit : fits) json["fits"].push_back(with_names(fit));
+  for (const FamilyFit& fit : fits) json["fits"].push_back(with_names(fit));
   return json.dump(2) + "\n";
 }
 
-std::vector<std::string> FitNotes(const ShownFit& shown) {
+std::vector<std::string> FitNotes(const FamilyFit& shown) {
   const Fit& fit = shown.fit;
   const std::string objective =
       fit.delta ? fmt::format("{} (delta {:g})", ObjectiveName(fit.objective), *fit.delta)

@@ -2,7 +2,6 @@
 #ifndef ETUDE_CLIENT_FIT_REPORT_H_
 #define ETUDE_CLIENT_FIT_REPORT_H_
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,24 +12,17 @@
 
 namespace etude {
 
-// A fit with the family it is of; a fit of a CSV file has none.
-struct ShownFit {
-  std::optional<Family> family;
-  Fit fit;
-  std::string json;  // FitToJson, byte for byte as it was computed
-};
-
 // One row a parameter of each fit.
-Report FitReport(const std::vector<ShownFit>& fits);
+Report FitReport(const std::vector<FamilyFit>& fits);
 // One fit: its own JSON, with sweep and family put before it where there are such. Several:
 // {"format_version","sweep","fits":[...]}, each with its family.
-std::string FitsJson(const std::vector<ShownFit>& fits, const std::string& sweep);
+std::string FitsJson(const std::vector<FamilyFit>& fits, const std::string& sweep);
 // What the table cannot hold, a line each: law, verdict, objective, warnings; of a refused fit the
 // reasons and repairs.
-std::vector<std::string> FitNotes(const ShownFit& fit);
+std::vector<std::string> FitNotes(const FamilyFit& fit);
 
 // Each held-out run of a sweep with its frozen prediction, its measured loss once it has ended, and
-// the verdict: "passed", "failed", "waiting", "not predicted".
+// the verdict: "passed", "failed", "waiting", "not predicted", "not measured".
 Report HeldOutReport(const SweepView& view, const std::vector<FrozenPrediction>& predictions);
 
 // What families' fits say of each other, and whether losses fall.

@@ -209,8 +209,8 @@ absl::Status LocalService::StartWorkers() {
 void LocalService::Tend() {
   const auto stopping = [&] {
     const MutexLock lock(mutex_);
-    return changed_.WaitFor(
-        mutex_, kTendEvery, [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+    return changed_.WaitFor(mutex_, kTendEvery,
+                            [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
   };
   while (!stopping()) {
     for (const auto& child : children_) TendOne(*child);

@@ -126,7 +126,7 @@ absl::StatusOr<Plotting> ReadPlotting(Session& session, const std::string& sweep
                                       const std::vector<PlotKind>& kinds) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<SweepView> view = client->FindSweep(sweep);
-  if (!view.ok()) return WithHint(view.status(), "etude sweep ls");
+  if (!view.ok()) return OfSweep(view.status());
   RETURN_IF_ERROR(CheckAnyFinished(*view));
   Plotting plotting = {view->summary.sweep.name, FamiliesOf(view->runs), {}};
   if (std::ranges::any_of(kinds, &PlotKind::needs_probes)) {

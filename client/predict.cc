@@ -30,7 +30,7 @@ absl::StatusOr<double> AmountOf(const char* flag, const std::string& text) {
 absl::StatusOr<ExitCode> ShowHeldOut(Session& session, const PredictFlags& flags) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<SweepView> view = client->FindSweep(flags.sweep);
-  if (!view.ok()) return WithHint(view.status(), "etude sweep ls");
+  if (!view.ok()) return OfSweep(view.status());
   ASSIGN_OR_RETURN(const std::vector<FrozenPrediction> predictions,
                    client->Predictions(view->summary.sweep.id.text()));
   session.Print(HeldOutReport(*view, predictions));
@@ -51,36 +51,43 @@ Report PredictionReport(double n, double d) {
   return report;
 }
 
+std::string OutsideText(const std::string& family, const FitRange& range,
+                        const PredictFlags& flags) {
+  return fmt::format(
+      "etude: {}: N = {}, D = {} lies outside its fitted runs (N {} to {}, D {} to {})\n  try: "
+      "etude "
+      "predict {} --n {} --d {} --extrapolate",
+      family, flags.n, flags.d, QuantityText(range.n_min), QuantityText(range.n_max),
+      QuantityText(range.d_min), QuantityText(range.d_max), flags.sweep, flags.n, flags.d);
+}
+
 absl::StatusOr<ExitCode> PredictAt(Session& session, const PredictFlags& flags) {
   ASSIGN_OR_RETURN(const double n, AmountOf("--n", flags.n));
   ASSIGN_OR_RETURN(const double d, AmountOf("--d", flags.d));
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   FitRequest request;
   request.sweep = flags.sweep;
-  ASSIGN_OR_RETURN(const std::vector<FamilyFit> fits, client->FitSweep(request));
+  const absl::StatusOr<std::vector<FamilyFit>> fits = client->FitSweep(request);
+  if (!fits.ok()) return OfSweep(fits.status());
   Report report = PredictionReport(n, d);
   ExitCode code = ExitCode::kOk;
-  for (const FamilyFit& fit : fits) {
+  for (const FamilyFit& fit : *fits) {
+    const std::string family(FamilyName(*fit.family));
     const absl::StatusOr<Prediction> prediction = PredictLoss(fit.fit, n, d);
     if (prediction.status().code() == absl::StatusCode::kFailedPrecondition) {
-      session.Say(fmt::format("{}: {}", FamilyName(fit.family), MessageOf(prediction.status())));
+      session.Say(family + ": " + MessageOf(prediction.status()));
       code = ExitCode::kNotIdentifiable;
       continue;
     }
     if (!prediction.ok()) return prediction.status();
     if (prediction->extrapolates && !flags.extrapolate) {
-      return WithHint(
-          InvalidArgument(fmt::format(
-              "N = {:g}, D = {:g} lies outside the runs that were fitted (N {:g} to {:g}, D {:g} "
-              "to {:g})",
-              n, d, fit.fit.range.n_min, fit.fit.range.n_max, fit.fit.range.d_min,
-              fit.fit.range.d_max)),
-          fmt::format("etude predict {} --n {} --d {} --extrapolate", flags.sweep, flags.n,
-                      flags.d));
+      session.Say(OutsideText(family, fit.fit.range, flags));
+      code = ExitCode::kUsage;
+      continue;
     }
-    report.list->rows.push_back({std::string(FamilyName(fit.family)), prediction->loss,
-                                 prediction->ci95.low, prediction->ci95.high,
-                                 prediction->half_width, prediction->extrapolates});
+    report.list->rows.push_back({family, prediction->loss, prediction->ci95.low,
+                                 prediction->ci95.high, prediction->half_width,
+                                 prediction->extrapolates});
   }
   session.Print(report);
   return code;

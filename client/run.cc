@@ -42,7 +42,7 @@ absl::StatusOr<RunView> Find(Session& session, const std::string& run) {
 absl::StatusOr<ExitCode> List(Session& session, const RunFlags& flags) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<std::vector<RunProgress>> runs = client->Runs(flags.sweep);
-  if (!runs.ok()) return WithHint(runs.status(), "etude sweep ls");
+  if (!runs.ok()) return OfSweep(runs.status());
   session.Print(RunsReport(*runs));
   return ExitCode::kOk;
 }

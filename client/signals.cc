@@ -31,7 +31,7 @@ Signals::~Signals() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-void Signals::Listen(std::stop_token stop) {
+void Signals::Listen(const std::stop_token& stop) {
   const sigset_t set = Watched();
   const timespec limit{0, kListenNanoseconds};
   while (!stop.stop_requested()) {

@@ -30,7 +30,7 @@ class Signals {
   void OnSignal(std::function<void()> react);
 
  private:
-  void Listen(std::stop_token stop);
+  void Listen(const std::stop_token& stop);
 
   std::atomic<int> count_ = 0;
   absl::Mutex mutex_;

@@ -26,7 +26,7 @@ absl::StatusOr<ExitCode> List(Session& session) {
 absl::StatusOr<ExitCode> ShowSweep(Session& session, const SweepFlags& flags) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<SweepView> view = client->FindSweep(flags.sweep);
-  if (!view.ok()) return WithHint(view.status(), "etude sweep ls");
+  if (!view.ok()) return OfSweep(view.status());
   session.Print(SweepReport(*view));
   return ExitCode::kOk;
 }
@@ -69,7 +69,7 @@ absl::StatusOr<ExitCode> Wait(Session& session, const SweepFlags& flags) {
 absl::StatusOr<ExitCode> Cancel(Session& session, const SweepFlags& flags) {
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   const absl::StatusOr<Sweep> sweep = client->CancelSweep(flags.sweep);
-  if (!sweep.ok()) return WithHint(sweep.status(), "etude sweep ls");
+  if (!sweep.ok()) return OfSweep(sweep.status());
   Report report;
   report.facts = {{{"sweep", "sweep", Show::kId}, sweep->id.text()},
                   {{"name", "name"}, sweep->name},

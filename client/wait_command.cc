@@ -44,12 +44,17 @@ absl::StatusOr<SweepView> WaitWithProgress(Session& session, CoordinatorClient& 
 
 ExitCode ReportEnd(Session& session, const SweepView& view) {
   session.Say(ProgressLine(view) + ": " + std::string(SweepStateName(view.summary.sweep.state)));
+  const bool finished = view.summary.sweep.state == SweepState::kFinished;
   int shown = 0;
   for (const RunProgress& progress : view.runs) {
-    if (progress.run.state != RunState::kFailed || ++shown > kMaxFailuresShown) continue;
-    session.Say(fmt::format("  run {} failed: {}", progress.run.key.Short(),
-                            Printable(progress.run.reason)));
-    session.Say("    try: etude run logs " + progress.run.key.Short());
+    const Run& run = progress.run;
+    const bool failed = run.state == RunState::kFailed;
+    // Of a cancelled sweep its cancelled runs are no news.
+    if (!failed && !(finished && run.state == RunState::kCancelled)) continue;
+    if (++shown > kMaxFailuresShown) continue;
+    session.Say(fmt::format("  run {} {}: {}", run.key.Short(), RunStateName(run.state),
+                            Printable(run.reason)));
+    if (failed) session.Say("    try: etude run logs " + run.key.Short());
   }
   if (shown > kMaxFailuresShown) {
     session.Say(fmt::format("  and {} more: etude sweep show {}", shown - kMaxFailuresShown,

@@ -316,7 +316,7 @@ absl::Status ClientService::FillRuns(const std::string& text, v1::ListRunsRespon
   }
   ASSIGN_OR_RETURN(std::vector<RunStanding> standings, parts_.reader.Standings(sweep.id));
   ASSIGN_OR_RETURN(const std::vector<RunProgress> runs,
-                   JoinProgress(parts_.core, std::move(standings), sweep.held_out));
+                   JoinProgress(parts_.core, std::move(standings), sweep));
   for (const RunProgress& run : runs) *response.add_runs() = ToClient(run);
   return absl::OkStatus();
 }
@@ -331,7 +331,7 @@ absl::Status ClientService::FillRun(const std::string& text, v1::GetRunResponse&
   ASSIGN_OR_RETURN(const RunKey key, parts_.reader.FindRun(prefix));
   ASSIGN_OR_RETURN(RunStanding standing, parts_.reader.Standing(key));
   ASSIGN_OR_RETURN(const std::vector<RunProgress> progress,
-                   JoinProgress(parts_.core, {std::move(standing)}, {}));
+                   JoinProgress(parts_.core, {std::move(standing)}, Sweep()));
   ASSIGN_OR_RETURN(const std::vector<Job> jobs, parts_.reader.JobsOf(key));
   ASSIGN_OR_RETURN(const auto attempts, parts_.reader.AttemptsOf(key));
   ASSIGN_OR_RETURN(const std::vector<Checkpoint> checkpoints, parts_.reader.CheckpointsOf(key));

@@ -81,22 +81,30 @@ Moment Core::Now() { return {clock_.MonotonicNow(), ToMicros(clock_.Now())}; }
 
 // Calls.
 
-void Core::Post(Event event) {
-  absl::Status refusal;
-  {
-    const MutexLock lock(mutex_);
-    if (stopping_) {
-      refusal = Unavailable("the coordinator is stopping; send it again");
-    } else if (events_.size() >= kMaxQueuedEvents) {
-      refusal = Full("changes", kMaxQueuedEvents);
-    } else if (queued_points_ + event.points > kMaxQueuedPoints) {
-      refusal = Full("loss points", kMaxQueuedPoints);
-    } else {
-      queued_points_ += event.points;
-      events_.push_back(std::move(event));
-    }
+// Takes the event, unless it returns an error.
+absl::Status Core::Queue(Event& event) {
+  const MutexLock lock(mutex_);
+  if (stopping_) return Unavailable("the coordinator is stopping; send it again");
+  if (events_.size() >= kMaxQueuedEvents) return Full("changes", kMaxQueuedEvents);
+  if (queued_points_ + event.points > kMaxQueuedPoints) {
+    return Full("loss points", kMaxQueuedPoints);
   }
-  if (!refusal.ok()) return event.refuse(refusal);
+  queued_points_ += event.points;
+  events_.push_back(std::move(event));
+  return absl::OkStatus();
+}
+
+absl::Status Core::QueueHeartbeat(Event& event) {
+  const MutexLock lock(mutex_);
+  if (stopping_) return Unavailable("the coordinator is stopping; send it again");
+  if (heartbeats_.size() >= kMaxQueuedHeartbeats) return Full("heartbeats", kMaxQueuedHeartbeats);
+  heartbeats_.push_back(std::move(event));
+  return absl::OkStatus();
+}
+
+void Core::Post(Event event) {
+  const absl::Status queued = Queue(event);
+  if (!queued.ok()) return event.refuse(queued);
   work_.Signal();
 }
 
@@ -118,22 +126,12 @@ void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draini
         return scheduler_.Heartbeat(worker, held, draining, now, changes);
       },
       std::move(done));
-  absl::Status refusal;
-  {
-    const MutexLock lock(mutex_);
-    if (stopping_) {
-      refusal = Unavailable("the coordinator is stopping; send it again");
-    } else if (heartbeats_.size() >= kMaxQueuedHeartbeats) {
-      refusal = Full("heartbeats", kMaxQueuedHeartbeats);
-    } else {
-      heartbeats_.push_back(std::move(event));
-    }
-  }
-  if (!refusal.ok()) return event.refuse(refusal);
+  const absl::Status queued = QueueHeartbeat(event);
+  if (!queued.ok()) return event.refuse(queued);
   work_.Signal();
 }
 
-void Core::Acquire(AcquireCall call, Done<absl::StatusOr<Scheduler::Acquired>> done) {
+void Core::Acquire(AcquireCall call, const Done<absl::StatusOr<Scheduler::Acquired>>& done) {
   Event event;
   event.decide = [this, call = std::move(call), done](const Moment& now,
                                                       Scheduler::Changes&) -> Answer {
@@ -272,10 +270,10 @@ bool Core::IsStopping() const {
 
 void Core::Run() {
   while (!IsStopping()) {
-    Batch batch = AwaitWork();
+    const Batch batch = AwaitWork();
     const Moment now = Now();
-    AnswerHeartbeats(std::move(batch.heartbeats), now);
-    Process(std::move(batch.events), now);
+    AnswerHeartbeats(batch.heartbeats, now);
+    Process(batch.events, now);
   }
   RefuseAll(Unavailable("the coordinator is stopping; send it again"));
 }
@@ -306,7 +304,7 @@ Core::Batch Core::AwaitWork() {
   return batch;
 }
 
-void Core::AnswerHeartbeats(std::vector<Event> heartbeats, const Moment& now) {
+void Core::AnswerHeartbeats(const std::vector<Event>& heartbeats, const Moment& now) {
   for (const Event& heartbeat : heartbeats) {
     heartbeat.decide(now, heartbeat_changes_)(absl::OkStatus());
   }
@@ -324,7 +322,7 @@ bool Core::MayCommit(const Moment& now) {
   return false;
 }
 
-void Core::Process(std::vector<Event> events, const Moment& now) {
+void Core::Process(const std::vector<Event>& events, const Moment& now) {
   const bool may_commit = MayCommit(now);
   Scheduler::Changes changes = std::exchange(heartbeat_changes_, {});
   std::vector<Answer> answers;

@@ -71,7 +71,7 @@ class Core {
   };
   // Parked, without a thread, until there is a job or the wait is over. A later call for the same
   // slot takes the place of an earlier one.
-  void Acquire(AcquireCall call, Done<absl::StatusOr<Scheduler::Acquired>> done);
+  void Acquire(AcquireCall call, const Done<absl::StatusOr<Scheduler::Acquired>>& done);
   void AddPoints(JobId job, int attempt, std::vector<LossPoint> points,
                  Done<absl::StatusOr<bool>> done);
   void CommitCheckpoint(WorkerId worker, Checkpoint checkpoint, Done<absl::Status> done);
@@ -123,6 +123,8 @@ class Core {
   static Event MakeEvent(Decision<Result> decide, Done<Result> done);
   template <typename Result>
   Result Wait(Decision<Result> decide);
+  absl::Status Queue(Event& event);
+  absl::Status QueueHeartbeat(Event& event);
   void Post(Event event);
   void Park(ParkedAcquire call);
 
@@ -130,8 +132,8 @@ class Core {
   bool IsStopping() const;
   Batch AwaitWork();
   absl::Duration UntilNextDeadline() const;
-  void AnswerHeartbeats(std::vector<Event> heartbeats, const Moment& now);
-  void Process(std::vector<Event> events, const Moment& now);
+  void AnswerHeartbeats(const std::vector<Event>& heartbeats, const Moment& now);
+  void Process(const std::vector<Event>& events, const Moment& now);
   void ServeParked(const Moment& now, Scheduler::Changes& changes, std::vector<Answer>& answers);
   absl::Status Commit(const Scheduler::Changes& changes, const Moment& now);
   absl::Status Rebuild(const Moment& now);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,8 +17,7 @@ absl::Status ForecastSweep(Core& core, ResultsReader& reader, const SweepId& id)
   std::vector<Run> fit_runs;
   std::vector<Run> held_out;
   for (RunStanding& standing : standings) {
-    const bool is_held_out =
-        std::ranges::find(sweep.held_out, standing.run.key) != sweep.held_out.end();
+    const bool is_held_out = sweep.HoldsOut(standing.run.key);
     (is_held_out ? held_out : fit_runs).push_back(std::move(standing.run));
   }
   const Forecast forecast = MakeForecast(id, fit_runs, held_out);

@@ -91,8 +91,7 @@ RunCounts CountStates(std::span<const RunStanding> standings) {
   return counts;
 }
 
-double EstimateSecondsLeft(std::span<const RunStanding> standings,
-                           std::span<const RunKey> held_out) {
+double EstimateSecondsLeft(std::span<const RunStanding> standings, const Sweep& sweep) {
   const TrainingRates rates(standings);
   Phase fit_runs;
   Phase held_out_runs;
@@ -102,8 +101,7 @@ double EstimateSecondsLeft(std::span<const RunStanding> standings,
     if (IsTerminal(standing.run.state)) continue;
     done = false;
     running += standing.run.state == RunState::kRunning ? 1 : 0;
-    const bool waits = std::ranges::find(held_out, standing.run.key) != held_out.end();
-    (waits ? held_out_runs : fit_runs).Add(rates.SecondsLeft(standing));
+    (sweep.HoldsOut(standing.run.key) ? held_out_runs : fit_runs).Add(rates.SecondsLeft(standing));
   }
   if (done) return 0;
   if (running == 0 || !rates.known()) return -1;
@@ -112,12 +110,12 @@ double EstimateSecondsLeft(std::span<const RunStanding> standings,
 
 absl::StatusOr<std::vector<RunProgress>> JoinProgress(Core& core,
                                                       std::vector<RunStanding> standings,
-                                                      std::span<const RunKey> held_out) {
+                                                      const Sweep& sweep) {
   std::vector<RunProgress> runs;
   runs.reserve(standings.size());
   for (RunStanding& standing : standings) {
-    const bool is_held_out = std::ranges::find(held_out, standing.run.key) != held_out.end();
-    runs.push_back({std::move(standing), {}, {}, is_held_out});
+    const bool held_out = sweep.HoldsOut(standing.run.key);
+    runs.push_back({std::move(standing), {}, {}, held_out});
   }
   RETURN_IF_ERROR(core.Inspect([&runs](const Scheduler& scheduler, const Moment& now) {
     for (RunProgress& run : runs) {
@@ -135,9 +133,8 @@ absl::StatusOr<SweepProgress> ProgressOf(Core& core, ResultsReader& reader,
   ASSIGN_OR_RETURN(progress.sweep, reader.FindSweep(text));
   ASSIGN_OR_RETURN(std::vector<RunStanding> standings, reader.Standings(progress.sweep.id));
   progress.counts = CountStates(standings);
-  progress.eta_seconds = EstimateSecondsLeft(standings, progress.sweep.held_out);
-  ASSIGN_OR_RETURN(progress.runs,
-                   JoinProgress(core, std::move(standings), progress.sweep.held_out));
+  progress.eta_seconds = EstimateSecondsLeft(standings, progress.sweep);
+  ASSIGN_OR_RETURN(progress.runs, JoinProgress(core, std::move(standings), progress.sweep));
   return progress;
 }
 

@@ -36,17 +36,16 @@ struct SweepProgress {
 
 RunCounts CountStates(std::span<const RunStanding> standings);
 
-// Seconds until the runs that are not terminal are trained by as many slots as train now, the
-// `held_out` ones after all others; evaluation is left out. A shape trains as fast as it was last
-// measured to, else as the planner assumes, corrected by how the measured shapes fared. Negative:
-// nothing is measured yet, or nothing runs.
-double EstimateSecondsLeft(std::span<const RunStanding> standings,
-                           std::span<const RunKey> held_out);
+// Seconds until the runs that are not terminal are trained by as many slots as train now, those
+// that `sweep` holds out after all others; evaluation is left out. A shape trains as fast as it was
+// last measured to, else as the planner assumes, corrected by how the measured shapes fared.
+// Negative: nothing is measured yet, or nothing runs.
+double EstimateSecondsLeft(std::span<const RunStanding> standings, const Sweep& sweep);
 
-// Standings joined with the scheduler's view, taken at one moment. `held_out`: of those runs.
+// Standings joined with the scheduler's view, taken at one moment. `sweep`: which holds some out.
 absl::StatusOr<std::vector<RunProgress>> JoinProgress(Core& core,
                                                       std::vector<RunStanding> standings,
-                                                      std::span<const RunKey> held_out);
+                                                      const Sweep& sweep);
 
 // `text` as in ResultsReader::FindSweep; its errors.
 absl::StatusOr<SweepProgress> ProgressOf(Core& core, ResultsReader& reader,

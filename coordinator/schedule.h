@@ -74,7 +74,7 @@ struct JobEntry {
   Job job;
   RunEntry* run = nullptr;
   std::optional<LiveAttempt> live;          // exactly while the job is leased
-  std::optional<QueuePosition> position;    // exactly while the job is queued and may be leased
+  std::optional<QueuePosition> position;    // exactly while it is queued and a sweep may train it
   absl::Time queued_at;                     // holds count from here
   std::int64_t points_through = 0;          // newest training step committed
   std::optional<Checkpoint> resume;         // newest uploaded

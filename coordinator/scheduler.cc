@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -268,6 +267,7 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
 
 void Scheduler::Revive(SweepEntry& sweep, const Moment& now, Changes& changes) {
   ChangeSweep(sweep, SweepState::kActive, "", now, changes);
+  sweep.stopped = false;
   for (auto& [run, state] : sweep.held_out) {
     if (state == HeldOut::kUnpredictable) state = HeldOut::kAwaiting;
   }
@@ -365,14 +365,12 @@ void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::stri
   unsettled_[sweep.order] = &sweep;
 }
 
-// A job that only waits for its prediction gets no place.
+// A job that no sweep may train now, as one that waits for its prediction, gets no place.
 void Scheduler::Enqueue(JobEntry& job) {
   if (job.position) Dequeue(job);
   const SweepEntry* sweep = FirstLeasing(*job.run);
-  if (sweep == nullptr && FirstWanting(*job.run) != nullptr) return;
-  const std::int64_t order =
-      sweep == nullptr ? std::numeric_limits<std::int64_t>::max() : sweep->order;
-  job.position = QueuePosition{order, -job.run->flops, job.job.id};
+  if (sweep == nullptr) return;
+  job.position = QueuePosition{sweep->order, -job.run->flops, job.job.id};
   queue_.insert(*job.position);
   if (job.local) workers_[job.local->worker].local.insert(job.job.id);
 }
@@ -445,8 +443,9 @@ absl::Status Scheduler::Freeze(const Forecast& forecast, const Moment& now, Chan
     if (sweep->HeldOutStateOf(unpredicted.run) != HeldOut::kAwaiting) continue;
     sweep->held_out[unpredicted.run] = HeldOut::kUnpredictable;
     RunEntry& run = runs_.at(unpredicted.run);
-    const bool unwanted = !IsTerminal(run.run.state) && FirstWanting(run) == nullptr;
-    if (unwanted) CancelRun(run, unpredicted.reason, now, changes);
+    // One that runs is trained for another sweep, which may have stopped and lets it end.
+    const bool queued = run.last_job->job.state == JobState::kQueued;
+    if (queued && FirstWanting(run) == nullptr) CancelRun(run, unpredicted.reason, now, changes);
   }
   for (RunEntry* run : sweep->runs) {
     if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);

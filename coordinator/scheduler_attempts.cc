@@ -255,6 +255,9 @@ std::string Scheduler::WhyIdle(const WorkerEntry& worker) const {
 
 std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
   const std::string before = job.job.reason.empty() ? "" : "; last attempt: " + job.job.reason;
+  if (!job.position && FirstWanting(*job.run) == nullptr) {
+    return "no live sweep wants it" + before;
+  }
   if (!job.position) {
     return "held out: it is predicted once every run of the fit has ended, and then trained" +
            before;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -16,8 +15,7 @@ absl::StatusOr<std::vector<Run>> FinishedRuns(ResultsReader& reader, const Sweep
   std::vector<Run> runs;
   for (RunStanding& standing : standings) {
     Run& run = standing.run;
-    const bool held_out = std::ranges::find(sweep.held_out, run.key) != sweep.held_out.end();
-    if (run.result && !held_out && run.config.model.family == family) {
+    if (run.result && !sweep.HoldsOut(run.key) && run.config.model.family == family) {
       runs.push_back(std::move(run));
     }
   }
@@ -40,9 +38,14 @@ absl::StatusOr<std::vector<SweepFit>> FitSweep(Core& core, ResultsReader& reader
     fits.push_back(MakeSweepFit(sweep.id, family, fit));
   }
   if (fits.empty()) {
-    return FailedPrecondition(fmt::format(
-        "sweep {} has no finished run{} to fit yet; watch it: etude sweep watch {}", sweep.name,
-        request.selection.where.empty() ? "" : " that matches --where", sweep.name));
+    if (!request.selection.where.empty()) {
+      return InvalidArgument(fmt::format(
+          "no finished run of sweep {} matches --where; widen it, or see: etude sweep show {}",
+          sweep.name, sweep.name));
+    }
+    return FailedPrecondition(
+        fmt::format("sweep {} has no finished run to fit yet; watch it: etude sweep watch {}",
+                    sweep.name, sweep.name));
   }
   for (const SweepFit& fit : fits) RETURN_IF_ERROR(core.AddFit(fit));
   return fits;

@@ -21,8 +21,9 @@ struct SweepFitRequest {
 };
 
 // One fit for each family that has finished runs of the selection; held-out runs never enter. Each
-// is stored before this returns. kNotFound: no such sweep. kFailedPrecondition: no finished run
-// matches. Others are FitRowsOf's, FitLaw's and the core's.
+// is stored before this returns. kNotFound: no such sweep. kFailedPrecondition: no run has
+// finished. kInvalidArgument: none that has matches the filter. Others are FitRowsOf's, FitLaw's
+// and the core's.
 absl::StatusOr<std::vector<SweepFit>> FitSweep(Core& core, ResultsReader& reader,
                                                const SweepFitRequest& request);
 

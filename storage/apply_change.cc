@@ -1,6 +1,5 @@
 #include "storage/apply_change.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -134,8 +133,8 @@ absl::Status InsertSweep(Database& database, const Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement insert_run, database.Prepare(kInsertSweepRun));
   int ordinal = 0;
   for (const RunKey& run : sweep.runs) {
-    const bool held_out = std::ranges::find(sweep.held_out, run) != sweep.held_out.end();
-    RETURN_IF_ERROR(insert_run.Bind(sweep.id.text(), ordinal++, run.text(), held_out).Run());
+    insert_run.Bind(sweep.id.text(), ordinal++, run.text(), sweep.HoldsOut(run));
+    RETURN_IF_ERROR(insert_run.Run());
   }
   return absl::OkStatus();
 }

@@ -112,7 +112,7 @@ class FileBlobStore::Upload {
 
   // After an error the file is as long as before.
   absl::Status Write(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const absl::Status status = WriteAt(descriptor_, received_, bytes, path_);
+    absl::Status status = WriteAt(descriptor_, received_, bytes, path_);
     if (!status.ok()) {
       if (ftruncate(descriptor_, received_) != 0) over_ = true;
       return status;
@@ -127,7 +127,7 @@ class FileBlobStore::Upload {
     over_ = true;
     if (fsync(descriptor_) != 0) {
       // What a failed sync has written is unknown, and a second one would not say.
-      const absl::Status status = FromErrno(errno, "sync " + path_);
+      absl::Status status = FromErrno(errno, "sync " + path_);
       unlink(path_.c_str());
       return status;
     }

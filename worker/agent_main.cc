@@ -49,7 +49,7 @@ std::string Environment(const char* name) {
 }
 
 std::string DefaultStateDir() {
-  if (const std::string state = Environment("ETUDE_STATE"); !state.empty()) return state;
+  if (std::string state = Environment("ETUDE_STATE"); !state.empty()) return state;
   if (const std::string xdg = Environment("XDG_STATE_HOME"); !xdg.empty()) return xdg + "/etude";
   const std::string home = Environment("HOME");
   return (home.empty() ? "." : home) + "/.local/state/etude";

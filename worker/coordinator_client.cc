@@ -231,7 +231,7 @@ void CoordinatorClient::Call(
     calls_.insert(state);
   }
   (stub_->async()->*method)(&state->context, &state->request, &state->response,
-                            [this, state](grpc::Status status) {
+                            [this, state](const grpc::Status& status) {
                               events_.Push(state->then(FromGrpc(status), state->response));
                               const std::unique_ptr<State> owned(state);
                               Ended(state);

@@ -18,8 +18,6 @@
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 
-extern char** environ;
-
 namespace etude {
 namespace {
 

@@ -21,6 +21,7 @@ class RealClock final : public Clock {
 }  // namespace
 
 Clock& SystemClock() {
+  // It has no state. NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
   static RealClock& clock = *new RealClock;
   return clock;
 }

@@ -86,7 +86,7 @@ std::string CleanUnit(std::string_view value) {
 std::string CleanMode(std::string_view value) {
   const std::string_view word = value.substr(0, std::min(value.find_first_of(" \t"), value.size()));
   if (word == "m") return "m";
-  const std::string mode = Lower(word.substr(0, 3));
+  std::string mode = Lower(word.substr(0, 3));
   if (mode == "min" || mode == "aeo") return "m";
   for (const std::string_view known : {"mix", "dor", "phr", "lyd", "loc"}) {
     if (mode == known) return mode;

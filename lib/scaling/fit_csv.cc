@@ -136,7 +136,7 @@ absl::StatusOr<std::size_t> FindColumn(const Record& header, const std::string& 
       known += (known.empty() ? "" : ", ") + Quoted(field);
     }
     return InvalidArgument(
-        fmt::format("{}:{}: no column {}; the header has {}; name one of them in {}", file_name,
+        fmt::format("{}:{}: no column {}; the header has {}; name one of them, as in {}", file_name,
                     header.line, Quoted(name), known, kColumnsExample));
   }
   if (std::find(at + 1, header.fields.end(), name) != header.fields.end()) {
@@ -268,6 +268,9 @@ absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const Fit
         fmt::format("{}: empty; its first line must name the columns", file_name));
   }
   ASSIGN_OR_RETURN(const ColumnIndex index, FindColumns(*header, columns, file_name));
+  for (const WhereTerm& term : where) {
+    RETURN_IF_ERROR(FindColumn(*header, term.column, file_name).status());
+  }
   std::vector<FitRow> rows;
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<Record> record, reader.Next());

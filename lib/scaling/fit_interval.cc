@@ -73,8 +73,8 @@ Eigen::VectorXd NormaliseColumns(Matrix& jacobian) {
 // ln(beta/alpha) for a_opt, the others as they are.
 class Profile {
  public:
-  Profile(const FitProblem& problem, const Minimum& minimum, std::size_t quantity)
-      : problem_(problem), minimum_(minimum), quantity_(quantity) {}
+  Profile(const FitProblem& problem, std::size_t quantity)
+      : problem_(problem), quantity_(quantity) {}
 
   double ToCoordinate(double value) const {
     if (quantity_ == kA || quantity_ == kB) return std::log(value);
@@ -158,7 +158,6 @@ class Profile {
   }
 
   const FitProblem& problem_;
-  const Minimum& minimum_;
   std::size_t quantity_;
 };
 
@@ -318,7 +317,7 @@ Quantities StandardErrors(const FitProblem& problem, const LawParameters& theta,
 
 Interval ProfileInterval(const FitProblem& problem, const Minimum& minimum, std::size_t quantity,
                          double se, double allowed) {
-  const Profile profile(problem, minimum, quantity);
+  const Profile profile(problem, quantity);
   const double value = QuantitiesOf(problem, minimum.theta)[quantity];
   if (!std::isfinite(se) || !std::isfinite(allowed)) return profile.Widest();
   if (se == 0) return {value, value};

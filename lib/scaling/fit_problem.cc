@@ -8,7 +8,6 @@
 namespace etude {
 namespace {
 
-constexpr std::size_t kE = IndexOf(Parameter::kE);
 constexpr std::size_t kA = IndexOf(Parameter::kA);
 constexpr std::size_t kB = IndexOf(Parameter::kB);
 constexpr std::size_t kAlpha = IndexOf(Parameter::kAlpha);

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
 
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/scaling/counts.h"
 #include "lib/scaling/names.h"
@@ -62,19 +64,31 @@ FitRow RowOf(const Run& run, const RunSelection& selection) {
           .seed = config.seed};
 }
 
+absl::Status CheckColumns(const Where& where) {
+  for (const WhereTerm& term : where) {
+    const auto known = std::ranges::find(kColumns, term.column, &NamedColumn::name);
+    if (known != kColumns.end()) continue;
+    std::vector<std::string_view> names;
+    for (const NamedColumn& column : kColumns) names.push_back(column.name);
+    return InvalidArgument(fmt::format("--where: runs have no column \"{}\"; they have {}",
+                                       term.column, fmt::join(names, ", ")));
+  }
+  return absl::OkStatus();
+}
+
 // What else than size and data changes a loss must be one for all rows.
 absl::Status CheckComparable(std::span<const Run* const> runs) {
   std::set<std::string> corpora;
   std::set<int> contexts;
   for (const Run* run : runs) {
-    corpora.insert(run->config.corpus.Short());
+    corpora.insert(run->config.corpus.text());
     contexts.insert(run->config.model.context);
   }
   if (corpora.size() > 1) {
     return InvalidArgument(
-        fmt::format("fit: the runs are of {} corpora ({}), whose losses cannot be compared; choose "
-                    "one with --where corpus=ID",
-                    corpora.size(), fmt::join(corpora, ", ")));
+        fmt::format("fit: the runs are of {} corpora, whose losses cannot be compared; choose one: "
+                    "--where corpus={}",
+                    corpora.size(), fmt::join(corpora, ", or: --where corpus=")));
   }
   if (contexts.size() > 1) {
     return InvalidArgument(fmt::format(
@@ -112,8 +126,14 @@ std::string_view FitSplitName(FitSplit split) { return NameIn(kSplits, split); }
 std::optional<FitSplit> FitSplitFromName(std::string_view name) { return ValueIn(kSplits, name); }
 
 std::string TrunkName(const RunConfig& config) {
-  return fmt::format("{} {} lr {} seed {}", FamilyName(config.model.family),
-                     ShapeText(config.model), config.lr, config.seed);
+  constexpr std::size_t kHashDigits = 8;
+  RunConfig shared = config;
+  shared.steps = 1;
+  shared.lr = 0;
+  shared.schedule.warmup_steps = 0;
+  shared.model.dropout = 0;
+  return fmt::format("{} {} seed {} {}", FamilyName(config.model.family), ShapeText(config.model),
+                     config.seed, Sha256Hex(RunConfigToJson(shared)).substr(0, kHashDigits));
 }
 
 std::optional<std::string> RunColumn(const Run& run, std::string_view column) {
@@ -125,6 +145,7 @@ std::optional<std::string> RunColumn(const Run& run, std::string_view column) {
 
 absl::StatusOr<std::vector<FitRow>> FitRowsOf(std::span<const Run> runs,
                                               const RunSelection& selection) {
+  RETURN_IF_ERROR(CheckColumns(selection.where));
   std::vector<const Run*> chosen;
   for (const Run& run : runs) {
     if (!run.result) continue;

@@ -24,8 +24,9 @@ enum class FitSplit { kVal, kTest };
 std::string_view FitSplitName(FitSplit split);  // "val", "test"
 std::optional<FitSplit> FitSplitFromName(std::string_view name);
 
-// What runs share that one trunk could serve: all but D. The clusters of a fit's bootstrap.
-std::string TrunkName(const RunConfig& config);  // "lstm 1x24 lr 0.031 seed 1"
+// What runs share that differ in D alone, or in what may depend on it (rate, warm-up, dropout): the
+// clusters of a fit's bootstrap. "lstm 1x24 seed 1 3fa9c1d2", the last a hash of all of it.
+std::string TrunkName(const RunConfig& config);
 
 struct RunSelection {
   NConvention convention = NConvention::kCompute;

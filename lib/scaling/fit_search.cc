@@ -97,10 +97,14 @@ struct Cell {
 
 // True when no neighbour of cell (i, j) is lower.
 bool IsLocalMinimum(const std::vector<Cell>& cells, int rows, int columns, int i, int j) {
-  const double here = cells[static_cast<std::size_t>(i * columns + j)].objective;
+  const auto index = [columns](int row, int column) {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+           static_cast<std::size_t>(column);
+  };
+  const double here = cells[index(i, j)].objective;
   for (int a = std::max(i - 1, 0); a <= std::min(i + 1, rows - 1); ++a) {
     for (int b = std::max(j - 1, 0); b <= std::min(j + 1, columns - 1); ++b) {
-      if (cells[static_cast<std::size_t>(a * columns + b)].objective < here) return false;
+      if (cells[index(a, b)].objective < here) return false;
     }
   }
   return true;
@@ -203,11 +207,10 @@ std::vector<LawParameters> GridStarts(const FitProblem& problem, const LawParame
   const int rows = static_cast<int>(axis_n.exponents.size());
   const int columns = static_cast<int>(axis_d.exponents.size());
   std::vector<Cell> lowest;
+  auto cell = cells.begin();
   for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < columns; ++j) {
-      if (IsLocalMinimum(cells, rows, columns, i, j)) {
-        lowest.push_back(cells[static_cast<std::size_t>(i * columns + j)]);
-      }
+    for (int j = 0; j < columns; ++j, ++cell) {
+      if (IsLocalMinimum(cells, rows, columns, i, j)) lowest.push_back(*cell);
     }
   }
   std::ranges::stable_sort(lowest, {}, &Cell::objective);

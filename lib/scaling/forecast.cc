@@ -29,8 +29,26 @@ absl::StatusOr<Fit> FitFamily(const std::vector<Run>& runs) {
   return FitLaw(rows, FitOptions());
 }
 
-absl::StatusOr<Prediction> Predict(const absl::StatusOr<Fit>& fit, const Run& run) {
+// A held-out run obeys what the fit asks of its own rows.
+absl::Status CheckHeldOut(const std::vector<Run>& fit_runs, const Run& run) {
+  if (run.config.epochs() > kMaxEpochs) {
+    return FailedPrecondition(fmt::format(
+        "it repeats its data (D/U is {:.3g}, above {:g}), which chinchilla has no term for",
+        run.config.epochs(), kMaxEpochs));
+  }
+  const int context = run.config.model.context;
+  if (!fit_runs.empty() && fit_runs.front().config.model.context != context) {
+    return FailedPrecondition(
+        fmt::format("it has context {} and the fitted runs {}, so it is scored on other windows",
+                    context, fit_runs.front().config.model.context));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Prediction> Predict(const absl::StatusOr<Fit>& fit, const std::vector<Run>& fit_runs,
+                                   const Run& run) {
   if (!fit.ok()) return fit.status();
+  RETURN_IF_ERROR(CheckHeldOut(fit_runs, run));
   return PredictLoss(*fit, CountN(run.config, NConvention::kCompute),
                      static_cast<double>(run.config.tokens()));
 }
@@ -114,10 +132,11 @@ Forecast MakeForecast(const SweepId& sweep, const std::vector<Run>& fit_runs,
   for (const Family family : {Family::kTransformer, Family::kLstm}) {
     const std::vector<Run> wanted = OfFamily(held_out, family);
     if (wanted.empty()) continue;
-    const absl::StatusOr<Fit> fit = FitFamily(OfFamily(fit_runs, family));
+    const std::vector<Run> fitted = OfFamily(fit_runs, family);
+    const absl::StatusOr<Fit> fit = FitFamily(fitted);
     if (fit.ok()) forecast.fits.push_back(MakeSweepFit(sweep, family, *fit));
     for (const Run& run : wanted) {
-      const absl::StatusOr<Prediction> prediction = Predict(fit, run);
+      const absl::StatusOr<Prediction> prediction = Predict(fit, fitted, run);
       if (prediction.ok()) {
         forecast.predictions.push_back(Freeze(forecast.fits.back(), run, *prediction));
       } else {

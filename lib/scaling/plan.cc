@@ -12,6 +12,7 @@
 
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
+#include "lib/scaling/fit_runs.h"
 #include "lib/scaling/plan_expand.h"
 #include "lib/scaling/quantity.h"
 
@@ -29,9 +30,10 @@ constexpr double kLongWarmup = 0.2;
 // machine at batch 128 x 64: 17.7 GFLOP/s at 30k parameters, 53-58 at 0.8M, 77 at 2.7M.
 constexpr double kPeakFlopRate = 60e9;
 constexpr double kHalfRateWidth = 140;
-constexpr double kStepOverhead_s = 0.5e-3;      // dispatch of one step, whatever its size
-constexpr double kRecurrentOverhead_s = 10e-6;  // one LSTM layer's time step, forward and backward
-constexpr double kThreadEfficiency = 0.7;       // of each thread after the first
+constexpr double kStepOverheadSeconds = 0.5e-3;  // dispatch of one step, whatever its size
+constexpr double kRecurrentOverheadSeconds =
+    10e-6;                                 // one LSTM layer's time step, forward and backward
+constexpr double kThreadEfficiency = 0.7;  // of each thread after the first
 constexpr std::string_view kAssumedTokenizer = "assumed";
 
 void Warn(std::vector<PlanWarning>& warnings, const char* code, std::string message) {
@@ -102,12 +104,12 @@ void WarnOfRun(PlannedRun& run) {
 }
 
 // Longest first, each to the worker that is free first (Graham 1969).
-double EtaOf(const std::vector<PlannedRun>& runs, int workers) {
-  std::vector<double> seconds;
-  for (const PlannedRun& run : runs) seconds.push_back(run.eta_s);
+double MakespanOf(std::vector<double> seconds, int workers) {
   std::sort(seconds.begin(), seconds.end(), std::greater<>());
   std::priority_queue<double, std::vector<double>, std::greater<>> free_at;
-  for (int i = 0; i < std::min<int>(workers, static_cast<int>(runs.size())); ++i) free_at.push(0);
+  for (int i = 0; i < std::min<int>(workers, static_cast<int>(seconds.size())); ++i) {
+    free_at.push(0);
+  }
   double last = 0;
   for (const double run_s : seconds) {
     const double end = free_at.top() + run_s;
@@ -116,6 +118,14 @@ double EtaOf(const std::vector<PlannedRun>& runs, int workers) {
     last = std::max(last, end);
   }
   return last;
+}
+
+// Held-out runs start when all others have ended.
+double EtaOf(const std::vector<PlannedRun>& runs, int workers) {
+  std::vector<double> fitted;
+  std::vector<double> held_out;
+  for (const PlannedRun& run : runs) (run.held_out ? held_out : fitted).push_back(run.eta_s);
+  return MakespanOf(std::move(fitted), workers) + MakespanOf(std::move(held_out), workers);
 }
 
 PlanTotals TotalsOf(const std::vector<PlannedRun>& runs, int workers) {
@@ -151,16 +161,6 @@ std::vector<FamilyDesign> DesignsOf(const std::vector<PlannedRun>& runs) {
   return designs;
 }
 
-// What runs of one trunk share: all but D and what may depend on it.
-std::string TrunkOf(const RunConfig& config) {
-  RunConfig shared = config;
-  shared.steps = 1;
-  shared.lr = 0;
-  shared.schedule.warmup_steps = 0;
-  shared.model.dropout = 0;
-  return RunConfigToJson(shared);
-}
-
 // What keeps two runs that differ in D from sharing a trunk; empty if nothing does.
 std::vector<std::string> TrunkObstacles(const RunConfig& a, const RunConfig& b) {
   std::vector<std::string> obstacles;
@@ -179,7 +179,7 @@ std::vector<std::string> TrunkObstacles(const RunConfig& a, const RunConfig& b) 
 
 TrunkSharing SharingOf(const std::vector<PlannedRun>& runs, double train_flops) {
   std::map<std::string, std::vector<const PlannedRun*>> groups;
-  for (const PlannedRun& run : runs) groups[TrunkOf(run.config)].push_back(&run);
+  for (const PlannedRun& run : runs) groups[TrunkName(run.config)].push_back(&run);
   TrunkSharing sharing;
   std::set<std::string> obstacles;
   for (auto& [trunk, members] : groups) {
@@ -288,8 +288,8 @@ double AssumedFlopRate(const RunConfig& config) {
                             static_cast<double>(config.batch) * model.context;
   const double product_s = step_flops / (kPeakFlopRate * width / (width + kHalfRateWidth));
   const double recurrent_s =
-      model.family == Family::kLstm ? kRecurrentOverhead_s * model.context * model.layers : 0;
-  return step_flops / (product_s + kStepOverhead_s + recurrent_s);
+      model.family == Family::kLstm ? kRecurrentOverheadSeconds * model.context * model.layers : 0;
+  return step_flops / (product_s + kStepOverheadSeconds + recurrent_s);
 }
 
 }  // namespace etude

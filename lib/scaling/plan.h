@@ -75,8 +75,8 @@ struct PlanTotals {
   double tokens = 0;  // sum of D
   RunFlops flops;
   double evaluation_share = 0;
-  double worker_s = 0;                          // sum of the runs' eta_s
-  double eta_s = 0;                             // longest first on PlanOptions.workers
+  double worker_s = 0;  // sum of the runs' eta_s
+  double eta_s = 0;     // longest first on PlanOptions.workers, held-out runs last
   std::int64_t peak_memory_estimate_bytes = 0;  // of the largest run
   std::int64_t kept_checkpoint_bytes = 0;
 };

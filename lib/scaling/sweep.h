@@ -3,6 +3,7 @@
 #ifndef ETUDE_LIB_SCALING_SWEEP_H_
 #define ETUDE_LIB_SCALING_SWEEP_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,10 @@ struct Sweep {
   std::string reason;
   std::int64_t created_at_us = 0;
   std::int64_t finished_at_us = 0;
+
+  bool HoldsOut(const RunKey& run) const {
+    return std::find(held_out.begin(), held_out.end(), run) != held_out.end();
+  }
 };
 
 }  // namespace etude

@@ -161,6 +161,39 @@ TEST_F(PlanCommandTest, MoreRunsThanTheLimitIsExitEight) {
             ExitCode::kRefused);
 }
 
+// D is 64M positions in every row, of 1M tokens: the rows and their refusal are DESIGN.md section
+// 1's.
+TEST(FitCommandTest, TheCourseStudysRowsAreRefusedWithExitTen) {
+  const Printed printed = Etude({"fit", "--csv", "tests/unit/fit/course_study.csv", "--columns",
+                                 "n=n,d=d,loss=loss,u=u", "-o", "json"});
+  EXPECT_EQ(printed.code, ExitCode::kNotIdentifiable);
+  const auto json = nlohmann::json::parse(printed.out);
+  EXPECT_EQ(json["verdict"], "not identified");
+  EXPECT_EQ(json["certificate"]["rank"], 3);
+  EXPECT_THAT(printed.err, HasSubstr("D never varies: it is 64M in every row"));
+  EXPECT_THAT(printed.err, HasSubstr("repair: "));
+}
+
+TEST(FitCommandTest, RowsOfOthersAreFittedWithoutACoordinator) {
+  const Printed printed = Etude({"fit", "--csv", "tests/unit/fit/gadre_rpj.csv", "--columns",
+                                 "n=n,d=d,loss=loss", "--bootstrap", "0", "-o", "csv"});
+  EXPECT_EQ(printed.code, ExitCode::kOk) << printed.err;
+  EXPECT_THAT(printed.out, HasSubstr(",alpha,"));
+}
+
+TEST(FitCommandTest, WrongWordsSayWhatToType) {
+  EXPECT_THAT(Etude({"fit"}).err, HasSubstr("give a sweep, or --csv FILE"));
+  EXPECT_THAT(Etude({"fit", "s", "--law", "chinchila"}).err,
+              HasSubstr("did you mean \"chinchilla\"?"));
+  EXPECT_THAT(Etude({"fit", "s", "--law", "farseer"}).err, HasSubstr("not in this version"));
+  EXPECT_THAT(Etude({"fit", "s", "--delta", "small"}).err, HasSubstr("a number above 0, or auto"));
+  EXPECT_THAT(Etude({"fit", "--csv", "x.csv"}).err, HasSubstr("--csv needs --columns"));
+  EXPECT_THAT(Etude({"fit", "s", "--columns", "n=n"}).err, HasSubstr("belongs to --csv"));
+  EXPECT_EQ(Etude({"fit", "--csv", "/none.csv", "--columns", "n=n,d=d,loss=l"}).code,
+            ExitCode::kNotFound);
+  EXPECT_EQ(Etude({"predict", "s", "--n", "1M"}).code, ExitCode::kUsage);
+}
+
 TEST(ArgumentsTest, DurationsNeedAUnit) {
   EXPECT_EQ(*ParseDuration("90s"), absl::Seconds(90));
   EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));

@@ -37,14 +37,14 @@ std::vector<FitRow> PlantedRows(double alpha, double noise = 0.004) {
   return rows;
 }
 
-ShownFit MakeFit(std::optional<Family> family, double alpha = 0.5) {
+FamilyFit MakeFit(std::optional<Family> family, double alpha = 0.5) {
   FitOptions options;
   options.bootstrap = 0;
   const Fit fit = FitLaw(PlantedRows(alpha), options).value();
   return {family, fit, FitToJson(fit)};
 }
 
-ShownFit RefusedFit() {
+FamilyFit RefusedFit() {
   std::vector<FitRow> rows = PlantedRows(0.5);
   std::erase_if(rows, [](const FitRow& row) { return row.d != 9e5; });
   const Fit fit = FitLaw(rows, FitOptions()).value();
@@ -52,7 +52,7 @@ ShownFit RefusedFit() {
 }
 
 TEST(FitReportTest, AFitOfACsvFileIsPrintedByteForByte) {
-  const ShownFit fit = MakeFit(std::nullopt);
+  const FamilyFit fit = MakeFit(std::nullopt);
   EXPECT_EQ(FitsJson({fit}, ""), fit.json + "\n");
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/results_table.h"
+#include "lib/scaling/fit_runs.h"
 #include "tests/unit/client/builders.h"
 
 namespace etude {
@@ -60,6 +61,24 @@ TEST(ResultsTest, HasTheColumnsThatFitsAndSpreadsheetsNeed) {
 
 Json FirstResult(const RunProgress& progress, const CorporaById& corpora) {
   return Json::parse(Render(ResultsReport({progress}, corpora), OutputFormat::kJson))["runs"][0];
+}
+
+// --where means the same for a sweep and for its results.csv.
+TEST(ResultsTest, EveryColumnThatAFilterKnowsReadsAsTheFilterDoes) {
+  const RunProgress progress = MakeRun(RunState::kSucceeded);
+  const Json row = FirstResult(progress, {});
+  for (const char* column :
+       {"family", "shape", "seed", "n_all", "n_body", "n_compute", "tokens", "unique_tokens",
+        "epochs", "lr", "context", "batch", "dropout", "val_loss", "state", "corpus"}) {
+    const std::optional<std::string> filtered = RunColumn(progress.run, column);
+    ASSERT_TRUE(filtered) << column;
+    const Json& cell = row.at(column);
+    if (cell.is_string()) {
+      EXPECT_EQ(cell.get<std::string>(), *filtered) << column;
+    } else {
+      EXPECT_EQ(cell.get<double>(), std::stod(*filtered)) << column;
+    }
+  }
 }
 
 TEST(ResultsTest, LossesComeAsPerplexityAndBitsPerCharacter) {

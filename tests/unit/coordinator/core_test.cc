@@ -198,6 +198,30 @@ TEST_F(CoreTest, WhatACommitDidNotTakeIsAcknowledgedToNobodyAndForgotten) {
   EXPECT_EQ(memory_.PointsOf(job_).size(), 5u);
 }
 
+TEST_F(CoreTest, APredictionThatWasNotCommittedLeasesNothing) {
+  Sweep sweep = MakeSweep("s");
+  const RunConfig held_out = MakeConfig(20);
+  sweep.held_out = {KeyOf(held_out)};
+  ASSERT_TRUE(Register("w").ok());
+  ASSERT_TRUE(core_->Submit(sweep, {config_, held_out}).ok());
+  ASSERT_TRUE(Acquire("w")->assignment);
+  Reply<absl::Status> finished;
+  core_->Finish(
+      {.worker = WorkerId("w"), .job = job_, .attempt = 1, .outcome = JobOutcome::kDiverged},
+      finished.done());
+  ASSERT_TRUE(finished.Get().ok());
+  Forecast forecast;
+  forecast.sweep = sweep.id;
+  forecast.predictions.emplace_back().run = KeyOf(held_out);
+  faulty_.FailCommit(1, FaultyResultsStore::When::kBeforeApplying);
+  EXPECT_EQ(core_->Freeze(forecast).code(), absl::StatusCode::kUnavailable);
+  clock_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(Register("w").ok());
+  EXPECT_FALSE(Acquire("w")->assignment);
+  EXPECT_TRUE(core_->Freeze(forecast).ok());
+  EXPECT_EQ(Acquire("w")->assignment->job, JobOf(held_out));
+}
+
 TEST_F(CoreTest, ABatchWhoseCommitFailsIsRefusedWhole) {
   ASSERT_TRUE(Register("w").ok());
   ASSERT_TRUE(Submit("s", config_).ok());

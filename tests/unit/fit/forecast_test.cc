@@ -67,7 +67,7 @@ TEST(FitRunsTest, ARowIsWhatTheRunMeasured) {
   EXPECT_EQ(rows[0].u, 1e6);
   EXPECT_EQ(rows[0].loss, runs[0].result->val_loss);
   EXPECT_EQ(rows[0].run_key, runs[0].key.text());
-  EXPECT_EQ(rows[0].group, "lstm 1x24 lr 0.01 seed 1");
+  EXPECT_THAT(rows[0].group, testing::StartsWith("lstm 1x24 seed 1 "));
   EXPECT_EQ(FitRowsOf(runs, {.split = FitSplit::kTest}).value()[0].loss, runs[0].result->test_loss);
   EXPECT_LT(FitRowsOf(runs, {.convention = NConvention::kBody}).value()[0].n, rows[0].n);
 }
@@ -117,6 +117,28 @@ TEST(ForecastTest, WhatIsNotIdentifiedIsNotPredicted) {
   EXPECT_THAT(forecast.unpredicted[0].reason, HasSubstr("D never varies"));
   ASSERT_THAT(forecast.predictions, SizeIs(1));
   EXPECT_EQ(forecast.predictions[0].run, fine.key);
+}
+
+TEST(ForecastTest, AHeldOutRunObeysWhatTheFitAsksOfItsRows) {
+  auto repeats = MakeRun(Family::kLstm, 128, 1800);
+  repeats.config.unique_tokens = 100'000;
+  auto wider = MakeRun(Family::kLstm, 128, 1800);
+  wider.config.model.context = 128;
+  const Forecast forecast = MakeForecast(kSweep, GridOf(Family::kLstm), {repeats, wider});
+  ASSERT_THAT(forecast.unpredicted, SizeIs(2));
+  EXPECT_THAT(forecast.unpredicted[0].reason, HasSubstr("D/U is 9.22"));
+  EXPECT_THAT(forecast.unpredicted[1].reason, HasSubstr("context 128 and the fitted runs 64"));
+}
+
+TEST(FitRunsTest, ATrunkIsAllButDAndWhatMayDependOnIt) {
+  const RunConfig config = MakeRun(Family::kLstm, 24, 600).config;
+  RunConfig longer = config;
+  longer.steps *= 3;
+  longer.lr /= 2;
+  EXPECT_EQ(TrunkName(config), TrunkName(longer));
+  RunConfig other = config;
+  other.batch *= 2;
+  EXPECT_NE(TrunkName(config), TrunkName(other));
 }
 
 TEST(ForecastTest, WithoutRunsNothingIsPredicted) {

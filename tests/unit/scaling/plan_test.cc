@@ -67,6 +67,9 @@ TEST(PlanTest, HeldOutRunsAreCostedAndLeftOutOfTheDesign) {
   EXPECT_TRUE(plan.runs[1].held_out);
   EXPECT_EQ(plan.designs[0].sizes, 1);
   EXPECT_GT(plan.totals.worker_s, plain.totals.worker_s);
+  const Plan two_workers =
+      MakePlan(SpecText(kGrid, "", kHoldout), MakeCorpus(), {.workers = 2, .measured = {}});
+  EXPECT_DOUBLE_EQ(two_workers.totals.eta_s, plan.totals.worker_s) << "they wait for the others";
   EXPECT_NE(plan.id, plain.id);
   EXPECT_EQ(plan.resolved_json.find("held_out") != std::string::npos, true);
   EXPECT_EQ(plain.resolved_json.find("held_out"), std::string::npos);

@@ -65,6 +65,21 @@ TEST_F(MigrationsTest, UpgradeKeepsTheRows) {
   EXPECT_EQ(Number("SELECT step FROM loss_points"), 7);
 }
 
+TEST_F(MigrationsTest, SweepsOfVersion1HoldNothingOut) {
+  ASSERT_TRUE(Migrate(*database_, Migrations().first(1)).ok());
+  ASSERT_TRUE(database_
+                  ->Execute("INSERT INTO corpora VALUES ('c', 37, 1, 1, 1, 'char', 1.0);"
+                            "INSERT INTO sweeps VALUES (1, 's', 'old', 'c', '', '{}', 5, 1.0, "
+                            "'active', '', 0, 0);"
+                            "INSERT INTO runs (key, config_json, state, reason, created_at_us, "
+                            "finished_at_us, has_result) VALUES ('r', '{}', 'queued', '', 0, 0, 0);"
+                            "INSERT INTO sweep_runs VALUES ('s', 0, 'r')")
+                  .ok());
+  ASSERT_TRUE(Migrate(*database_).ok());
+  EXPECT_EQ(Number("SELECT count(*) FROM sweep_runs"), 1);
+  EXPECT_EQ(Number("SELECT held_out FROM sweep_runs"), 0);
+}
+
 TEST_F(MigrationsTest, FailingStepLeavesTheOldVersion) {
   ASSERT_TRUE(Migrate(*database_).ok());
   const auto steps = With({"CREATE TABLE added_later (a INTEGER) STRICT", "CREATE NONSENSE"});
