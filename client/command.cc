@@ -109,10 +109,18 @@ void AddCommonOptions(CommandTree& tree, CLI::App& command) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"table", "json", "ndjson", "csv"}));
   command
-      .add_option("--endpoint", tree.session.endpoint_flag,
+      .add_option("--endpoint", tree.session.context_flags.endpoint,
                   "the coordinator (default: $ETUDE_ENDPOINT, the current context, "
                   "127.0.0.1:7433)")
       ->type_name("HOST:PORT");
+  ContextFlags& flags = tree.session.context_flags;
+  command
+      .add_option("--token-file", flags.token_file, "(default: $ETUDE_TOKEN_FILE, the context's)")
+      ->type_name("FILE");
+  command.add_option("--tls-ca", flags.tls_ca, "for another machine's coordinator ($ETUDE_TLS_CA)")
+      ->type_name("PEM");
+  command.add_option("--tls-cert", flags.tls_cert, "($ETUDE_TLS_CERT)")->type_name("PEM");
+  command.add_option("--tls-key", flags.tls_key, "($ETUDE_TLS_KEY)")->type_name("PEM");
 }
 
 }  // namespace
@@ -122,14 +130,13 @@ OutputFormat Session::format() const {
 }
 
 absl::StatusOr<ClientContext> Session::Context() const {
-  return ResolveContext(endpoint_flag, world_.environment);
+  return ResolveContext(context_flags, world_.environment);
 }
 
 absl::StatusOr<CoordinatorClient*> Session::Coordinator() {
   if (coordinator_ == nullptr) {
     ASSIGN_OR_RETURN(const ClientContext context, Context());
-    ASSIGN_OR_RETURN(const std::string token, ReadTokenIfAny(context.token_file));
-    coordinator_ = std::make_unique<CoordinatorClient>(context.endpoint, token, world_.clock);
+    ASSIGN_OR_RETURN(coordinator_, CoordinatorClient::Make(context, world_.clock));
   }
   return coordinator_.get();
 }
@@ -182,6 +189,8 @@ void MakeCommands(CommandTree& tree) {
   AddCompare(tree);
   AddPlot(tree);
   AddExport(tree);
+  AddCert(tree);
+  AddToken(tree);
   AddDoctor(tree);
 }
 

@@ -39,7 +39,7 @@ class Session {
 
   // Set by the options that every command takes.
   std::string output_flag = "table";
-  std::string endpoint_flag;
+  ContextFlags context_flags;
 
   OutputFormat format() const;
   const World& world() const { return world_; }
@@ -98,6 +98,8 @@ void AddPredict(CommandTree& tree);
 void AddCompare(CommandTree& tree);
 void AddPlot(CommandTree& tree);
 void AddExport(CommandTree& tree);
+void AddCert(CommandTree& tree);
+void AddToken(CommandTree& tree);
 void AddDoctor(CommandTree& tree);
 void MakeCommands(CommandTree& tree);
 

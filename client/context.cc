@@ -10,6 +10,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/status.h"
+#include "proto/tls.h"
 
 namespace etude {
 namespace {
@@ -41,6 +42,10 @@ absl::StatusOr<std::string> TokenFileFor(const std::string& endpoint,
   }
   ASSIGN_OR_RETURN(const std::string state, DefaultStateDir(environment));
   return state + "/token";
+}
+
+std::string FlagOr(const std::string& flag, const std::optional<std::string>& otherwise) {
+  return flag.empty() ? otherwise.value_or("") : flag;
 }
 
 }  // namespace
@@ -90,9 +95,10 @@ absl::Status RemoveStoredContext(const std::string& path, const std::string& end
   return absl::OkStatus();
 }
 
-absl::StatusOr<ClientContext> ResolveContext(const std::string& endpoint_flag,
+absl::StatusOr<ClientContext> ResolveContext(const ContextFlags& flags,
                                              const Environment& environment) {
   ClientContext context;
+  const std::string& endpoint_flag = flags.endpoint;
   std::optional<StoredContext> stored;
   const absl::StatusOr<std::string> path = ContextPath(environment);
   const auto from_environment = environment("ETUDE_ENDPOINT");
@@ -119,7 +125,13 @@ absl::StatusOr<ClientContext> ResolveContext(const std::string& endpoint_flag,
     context.endpoint_source = "default";
   }
   RETURN_IF_ERROR(Annotate(CheckEndpoint(context.endpoint), context.endpoint_source));
-  ASSIGN_OR_RETURN(context.token_file, TokenFileFor(context.endpoint, stored, environment));
+  context.token_file = flags.token_file;
+  if (context.token_file.empty()) {
+    ASSIGN_OR_RETURN(context.token_file, TokenFileFor(context.endpoint, stored, environment));
+  }
+  context.tls_cert = FlagOr(flags.tls_cert, environment("ETUDE_TLS_CERT"));
+  context.tls_key = FlagOr(flags.tls_key, environment("ETUDE_TLS_KEY"));
+  context.tls_ca = FlagOr(flags.tls_ca, environment("ETUDE_TLS_CA"));
   return context;
 }
 
@@ -143,13 +155,6 @@ absl::Status CheckEndpoint(const std::string& endpoint, bool allow_port_zero) {
     return bad();
   const int number = std::stoi(port);
   return number <= kMaxPort && (number > 0 || allow_port_zero) ? absl::OkStatus() : bad();
-}
-
-bool IsLoopback(const std::string& endpoint) {
-  const std::string host = endpoint.substr(0, endpoint.rfind(':'));
-  const auto in_ipv4 = [](unsigned char c) { return std::isdigit(c) || c == '.'; };
-  return host == "localhost" || host == "[::1]" ||
-         (host.starts_with("127.") && std::all_of(host.begin(), host.end(), in_ipv4));
 }
 
 }  // namespace etude

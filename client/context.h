@@ -24,6 +24,19 @@ struct ClientContext {
   std::string endpoint;         // "host:port"
   std::string endpoint_source;  // "--endpoint", "$ETUDE_ENDPOINT", the context's path or "default"
   std::string token_file;       // may not exist
+  // PEM files for a coordinator on another machine; all empty: plain text, for this one.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
+};
+
+// What the options that every command takes say; empty: nothing.
+struct ContextFlags {
+  std::string endpoint = "";
+  std::string token_file = "";
+  std::string tls_cert = "";
+  std::string tls_key = "";
+  std::string tls_ca = "";
 };
 
 // $ETUDE_STATE, else $XDG_STATE_HOME/etude, else ~/.local/state/etude. kInvalidArgument: none of
@@ -39,17 +52,16 @@ absl::Status WriteStoredContext(const std::string& path, const StoredContext& co
 // Removes the file if it still names `endpoint`.
 absl::Status RemoveStoredContext(const std::string& path, const std::string& endpoint);
 
-// Endpoint: `endpoint_flag`, else $ETUDE_ENDPOINT, else the current context, else
-// kDefaultEndpoint. Token file: $ETUDE_TOKEN_FILE, else the current context's, but only for its own
-// endpoint or another on this machine, so that a token never goes to a stranger; else token in the
-// default state directory. kInvalidArgument: the endpoint is not host:port.
-absl::StatusOr<ClientContext> ResolveContext(const std::string& endpoint_flag,
+// Endpoint: the flag, else $ETUDE_ENDPOINT, else the current context, else
+// kDefaultEndpoint. Token file: the flag, $ETUDE_TOKEN_FILE, else the current context's, but only
+// for its own endpoint or another on this machine, so that a token never goes to a stranger; else
+// token in the default state directory. TLS: the flags, else $ETUDE_TLS_CERT, $ETUDE_TLS_KEY and
+// $ETUDE_TLS_CA. kInvalidArgument: the endpoint is not host:port.
+absl::StatusOr<ClientContext> ResolveContext(const ContextFlags& flags,
                                              const Environment& environment);
 
 // kInvalidArgument unless `endpoint` is host:port, [ipv6]:port included.
 absl::Status CheckEndpoint(const std::string& endpoint, bool allow_port_zero = false);
-// True for 127.x.x.x, localhost and [::1].
-bool IsLoopback(const std::string& endpoint);
 
 }  // namespace etude
 

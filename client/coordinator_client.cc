@@ -133,8 +133,8 @@ absl::StatusOr<std::string> ReadTokenIfAny(const std::string& path) {
 }
 
 struct CoordinatorClient::Wire {
-  Wire(const std::string& endpoint, const std::string& token, Clock& the_clock)
-      : channel(ChannelOptions{endpoint, token}),
+  Wire(ChannelOptions options, Clock& the_clock)
+      : channel(std::move(options)),
         stub(v1::ClientService::NewStub(channel.channel())),
         blobs(channel, the_clock),
         clock(the_clock) {}
@@ -179,8 +179,19 @@ struct CoordinatorClient::Wire {
 
 CoordinatorClient::CoordinatorClient(const std::string& endpoint, const std::string& token,
                                      Clock& clock)
-    : wire_(std::make_unique<Wire>(endpoint, token, clock)) {}
+    : CoordinatorClient(std::make_unique<Wire>(ChannelOptions{endpoint, token}, clock)) {}
+CoordinatorClient::CoordinatorClient(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 CoordinatorClient::~CoordinatorClient() = default;
+
+absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Make(
+    const ClientContext& context, Clock& clock) {
+  ChannelOptions options{context.endpoint, "", std::nullopt};
+  ASSIGN_OR_RETURN(options.token, ReadTokenIfAny(context.token_file));
+  ASSIGN_OR_RETURN(options.tls, ReadTls({context.tls_cert, context.tls_key, context.tls_ca}));
+  RETURN_IF_ERROR(CheckPlainText(context.endpoint, options.tls));
+  return std::unique_ptr<CoordinatorClient>(
+      new CoordinatorClient(std::make_unique<Wire>(std::move(options), clock)));
+}
 
 const std::string& CoordinatorClient::endpoint() const { return wire_->channel.endpoint(); }
 

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/context.h"
 #include "lib/base/clock.h"
 #include "lib/scaling/corpus.h"
 #include "lib/scaling/fit.h"
@@ -138,6 +139,10 @@ class CoordinatorClient {
  public:
   // Connects lazily. An empty token sends none.
   CoordinatorClient(const std::string& endpoint, const std::string& token, Clock& clock);
+  // The same by a context: reads its token, if there is one, and its TLS files. Errors are those of
+  // ReadTokenIfAny and ReadTls.
+  static absl::StatusOr<std::unique_ptr<CoordinatorClient>> Make(const ClientContext& context,
+                                                                 Clock& clock);
   ~CoordinatorClient();
 
   const std::string& endpoint() const;
@@ -187,6 +192,7 @@ class CoordinatorClient {
 
  private:
   struct Wire;
+  explicit CoordinatorClient(std::unique_ptr<Wire> wire);
   std::unique_ptr<Wire> wire_;
 };
 

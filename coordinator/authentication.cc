@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <sstream>
+#include <utility>
 
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
@@ -20,35 +22,66 @@ constexpr int kTokenRandomBytes = 32;
 constexpr unsigned kOwnerOnly = 0600;
 constexpr std::string_view kBearer = "Bearer ";
 constexpr int kMaxPort = 65535;
+constexpr std::int64_t kMaxTokenFileBytes = std::int64_t{4} << 20;
 
 constexpr CallRule kCallRules[] = {
     {"/grpc.health.v1.Health/Check", Access::kOpen},
     {"/grpc.health.v1.Health/Watch", Access::kOpen},
-    {"/etude.v1.WorkerService/Register", Access::kToken},
-    {"/etude.v1.WorkerService/Acquire", Access::kToken},
-    {"/etude.v1.WorkerService/Heartbeat", Access::kToken},
-    {"/etude.v1.WorkerService/Report", Access::kToken},
-    {"/etude.v1.WorkerService/CommitCheckpoint", Access::kToken},
-    {"/etude.v1.WorkerService/Finish", Access::kToken},
-    {"/etude.v1.BlobService/Stat", Access::kToken},
-    {"/etude.v1.BlobService/Read", Access::kToken},
-    {"/etude.v1.BlobService/Write", Access::kToken},
-    {"/etude.v1.ClientService/GetInfo", Access::kToken},
-    {"/etude.v1.ClientService/PushCorpus", Access::kToken},
-    {"/etude.v1.ClientService/GetCorpus", Access::kToken},
-    {"/etude.v1.ClientService/ListCorpora", Access::kToken},
-    {"/etude.v1.ClientService/SubmitSweep", Access::kToken},
-    {"/etude.v1.ClientService/ListSweeps", Access::kToken},
-    {"/etude.v1.ClientService/GetSweep", Access::kToken},
-    {"/etude.v1.ClientService/WatchSweep", Access::kToken},
-    {"/etude.v1.ClientService/CancelSweep", Access::kToken},
-    {"/etude.v1.ClientService/ListRuns", Access::kToken},
-    {"/etude.v1.ClientService/GetRun", Access::kToken},
-    {"/etude.v1.ClientService/GetCurve", Access::kToken},
-    {"/etude.v1.ClientService/FitSweep", Access::kToken},
-    {"/etude.v1.ClientService/ListPredictions", Access::kToken},
-    {"/etude.v1.ClientService/ListWorkers", Access::kToken},
+    {"/etude.v1.WorkerService/Register", Access::kWorker},
+    {"/etude.v1.WorkerService/Acquire", Access::kWorker},
+    {"/etude.v1.WorkerService/Heartbeat", Access::kWorker},
+    {"/etude.v1.WorkerService/Report", Access::kWorker},
+    {"/etude.v1.WorkerService/CommitCheckpoint", Access::kWorker},
+    {"/etude.v1.WorkerService/Finish", Access::kWorker},
+    {"/etude.v1.BlobService/Stat", Access::kBlobRead},
+    {"/etude.v1.BlobService/Read", Access::kBlobRead},
+    {"/etude.v1.BlobService/Write", Access::kBlobWrite},
+    {"/etude.v1.ClientService/GetInfo", Access::kRead},
+    {"/etude.v1.ClientService/PushCorpus", Access::kSubmit},
+    {"/etude.v1.ClientService/GetCorpus", Access::kRead},
+    {"/etude.v1.ClientService/ListCorpora", Access::kRead},
+    {"/etude.v1.ClientService/SubmitSweep", Access::kSubmit},
+    {"/etude.v1.ClientService/ListSweeps", Access::kRead},
+    {"/etude.v1.ClientService/GetSweep", Access::kRead},
+    {"/etude.v1.ClientService/WatchSweep", Access::kRead},
+    {"/etude.v1.ClientService/CancelSweep", Access::kSubmit},
+    {"/etude.v1.ClientService/ListRuns", Access::kRead},
+    {"/etude.v1.ClientService/GetRun", Access::kRead},
+    {"/etude.v1.ClientService/GetCurve", Access::kRead},
+    {"/etude.v1.ClientService/FitSweep", Access::kRead},
+    {"/etude.v1.ClientService/ListPredictions", Access::kRead},
+    {"/etude.v1.ClientService/ListWorkers", Access::kRead},
 };
+
+struct NamedRole {
+  Role role;
+  std::string_view name;
+};
+constexpr NamedRole kRoles[] = {{Role::kRead, "read"},
+                                {Role::kSubmit, "submit"},
+                                {Role::kAdmin, "admin"},
+                                {Role::kWorker, "worker"},
+                                {Role::kOwner, "owner"}};
+
+std::string_view AccessName(Access access) {
+  switch (access) {
+    case Access::kOpen:
+      return "no token";
+    case Access::kRead:
+    case Access::kBlobRead:
+      return "read";
+    case Access::kSubmit:
+      return "submit";
+    case Access::kAdmin:
+      return "admin";
+    case Access::kWorker:
+      return "worker";
+    case Access::kBlobWrite:
+      return "submit or worker";
+  }
+  ENSURE(!"an access");
+  return "";
+}
 
 std::string NewToken() {
   std::array<unsigned char, kTokenRandomBytes> bytes{};
@@ -62,29 +95,155 @@ absl::Status MakeTokenFile(const std::string& path) {
   return Annotate(WriteFileAtomically(path, NewToken() + "\n", kOwnerOnly), "make the token file");
 }
 
+absl::Status CheckOwnerOnly(const std::string& path) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) != 0 || (facts.st_mode & 077) == 0) return absl::OkStatus();
+  return PermissionDenied("token file " + path + " may be read by others; type: chmod 600 " + path);
+}
+
+absl::StatusOr<std::string> ReadOwnToken(const std::string& path) {
+  if (!FileExists(path)) RETURN_IF_ERROR(MakeTokenFile(path));
+  RETURN_IF_ERROR(CheckOwnerOnly(path));
+  ASSIGN_OR_RETURN(std::string token, ReadFile(path, kMaxTokenBytes));
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  if (!token.empty()) return token;
+  return InvalidArgument("token file " + path + " is empty; remove it and start again: rm " + path);
+}
+
+absl::StatusOr<std::int64_t> ExpiryOf(const std::string& text) {
+  if (text == "never") return 0;
+  absl::Time time;
+  std::string error;
+  if (absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return ToMicros(time);
+  return InvalidArgument("\"" + text +
+                         "\" is neither \"never\" nor a time like 2030-01-31T00:00:00Z");
+}
+
+absl::StatusOr<TokenRecord> ParseTokenLine(const std::string& line) {
+  std::istringstream words(line);
+  std::string role;
+  std::string expires;
+  TokenRecord record;
+  words >> role >> record.sha256 >> expires >> record.name;
+  const std::optional<Role> known = RoleFromName(role);
+  if (!known) {
+    return InvalidArgument("role \"" + role + "\": one of read, submit, admin, worker");
+  }
+  record.role = *known;
+  if (!IsSha256Hex(record.sha256)) {
+    return InvalidArgument(
+        "expected ROLE SHA256 EXPIRES NAME, the hash 64 hex digits, never the "
+        "token itself");
+  }
+  ASSIGN_OR_RETURN(record.expires_at_us, ExpiryOf(expires));
+  return record;
+}
+
+TokenRecord OwnerOf(const std::string& token) {
+  return {Role::kOwner, Sha256Hex(token), 0, "owner"};
+}
+
 }  // namespace
 
 std::span<const CallRule> CallRules() { return kCallRules; }
 
-absl::StatusOr<Authentication> Authentication::Open(const std::string& state_dir) {
-  const std::string path = state_dir + "/" + kTokenFile;
-  if (!FileExists(path)) RETURN_IF_ERROR(MakeTokenFile(path));
-  struct stat facts {};
-  if (stat(path.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0) {
-    return PermissionDenied("token file " + path + " may be read by others; type: chmod 600 " +
-                            path);
+std::string_view RoleName(Role role) {
+  for (const NamedRole& known : kRoles) {
+    if (known.role == role) return known.name;
   }
-  ASSIGN_OR_RETURN(std::string token, ReadFile(path, kMaxTokenBytes));
-  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  if (token.empty()) {
-    return InvalidArgument("token file " + path + " is empty; remove it and start again: rm " +
-                           path);
-  }
-  return Authentication(token, path);
+  ENSURE(!"a role");
+  return "";
 }
 
-Authentication::Authentication(const std::string& token, const std::string& token_path)
-    : token_sha256_(Sha256Hex(token)), token_path_(token_path) {}
+std::optional<Role> RoleFromName(std::string_view name) {
+  for (const NamedRole& known : kRoles) {
+    if (known.name == name && known.role != Role::kOwner) return known.role;
+  }
+  return std::nullopt;
+}
+
+bool MayCall(Role role, Access access) {
+  if (role == Role::kOwner) return true;
+  const bool worker = role == Role::kWorker;
+  switch (access) {
+    case Access::kOpen:
+    case Access::kBlobRead:
+      return true;
+    case Access::kRead:
+      return !worker;
+    case Access::kSubmit:
+      return role == Role::kSubmit || role == Role::kAdmin;
+    case Access::kAdmin:
+      return role == Role::kAdmin;
+    case Access::kWorker:
+      return worker;
+    case Access::kBlobWrite:
+      return role != Role::kRead;
+  }
+  ENSURE(!"an access");
+  return false;
+}
+
+absl::StatusOr<std::vector<TokenRecord>> ParseTokenFile(std::string_view text,
+                                                        const std::string& path) {
+  std::vector<TokenRecord> records;
+  std::istringstream lines{std::string(text)};
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    line.resize(std::min(line.find('#'), line.size()));
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    absl::StatusOr<TokenRecord> record = ParseTokenLine(line);
+    if (!record.ok()) return Annotate(record.status(), path + ":" + std::to_string(number));
+    if (records.size() == kMaxTokens) {
+      return InvalidArgument(path + ": more than " + std::to_string(kMaxTokens) + " tokens");
+    }
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+absl::StatusOr<Authentication> Authentication::Open(const std::string& state_dir,
+                                                    const std::string& token_file, Clock& clock) {
+  const std::string own_path = state_dir + "/" + kTokenFile;
+  ASSIGN_OR_RETURN(const std::string own, ReadOwnToken(own_path));
+  std::vector<TokenRecord> tokens;
+  if (!token_file.empty()) {
+    RETURN_IF_ERROR(CheckOwnerOnly(token_file));
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(token_file, kMaxTokenFileBytes));
+    ASSIGN_OR_RETURN(tokens, ParseTokenFile(text, token_file));
+  }
+  tokens.push_back(OwnerOf(own));
+  return Authentication(std::move(tokens), own_path, clock);
+}
+
+Authentication::Authentication(std::vector<TokenRecord> tokens, const std::string& hint_path,
+                               Clock& clock)
+    : tokens_(std::move(tokens)), hint_path_(hint_path), clock_(&clock) {}
+
+Authentication::Authentication(const std::string& token, const std::string& hint_path)
+    : Authentication(std::vector<TokenRecord>{OwnerOf(token)}, hint_path, SystemClock()) {}
+
+absl::StatusOr<const TokenRecord*> Authentication::FindToken(
+    const std::optional<std::string_view>& authorization) const {
+  const std::string hint = "; the owner's is in " + hint_path_ +
+                           " on the coordinator's machine, others are made with etude token new; "
+                           "name a copy of the file in $ETUDE_TOKEN_FILE";
+  if (!authorization || authorization->substr(0, kBearer.size()) != kBearer) {
+    return Unauthenticated("this call needs a token" + hint);
+  }
+  const std::string offered =
+      Sha256Hex(authorization->substr(kBearer.size()).substr(0, kMaxTokenBytes));
+  const TokenRecord* found = nullptr;
+  for (const TokenRecord& token : tokens_) {  // all of them, whichever it is
+    if (CRYPTO_memcmp(offered.data(), token.sha256.data(), offered.size()) == 0) found = &token;
+  }
+  if (found == nullptr) return Unauthenticated("the coordinator does not know this token" + hint);
+  if (found->expires_at_us != 0 && ToMicros(clock_->Now()) >= found->expires_at_us) {
+    return Unauthenticated("this token (" + found->name + ") has expired" + hint);
+  }
+  return found;
+}
 
 absl::Status Authentication::Check(std::string_view method,
                                    const std::optional<std::string_view>& authorization) const {
@@ -94,21 +253,15 @@ absl::Status Authentication::Check(std::string_view method,
     return PermissionDenied("call " + std::string(method) + " is not in the table of calls");
   }
   if (rule->access == Access::kOpen) return absl::OkStatus();
-  const std::string hint = "; it is in " + token_path_ +
-                           " on the coordinator's machine; name a copy of that file in "
-                           "$ETUDE_TOKEN_FILE";
-  if (!authorization || authorization->substr(0, kBearer.size()) != kBearer) {
-    return Unauthenticated("this call needs the coordinator's token" + hint);
-  }
-  const std::string_view token = authorization->substr(kBearer.size());
-  const std::string offered = Sha256Hex(token.substr(0, kMaxTokenBytes));
-  if (CRYPTO_memcmp(offered.data(), token_sha256_.data(), token_sha256_.size()) != 0) {
-    return Unauthenticated("this is not the coordinator's token" + hint);
-  }
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(const TokenRecord* token, FindToken(authorization));
+  if (MayCall(token->role, rule->access)) return absl::OkStatus();
+  return PermissionDenied(fmt::format(
+      "a token with the role {} may not call {}; it takes {}: etude token new {} --tokens FILE",
+      RoleName(token->role), method.substr(method.rfind('/') + 1), AccessName(rule->access),
+      rule->access == Access::kBlobWrite ? "submit" : AccessName(rule->access)));
 }
 
-absl::Status CheckListenAddress(const std::string& listen) {
+absl::Status CheckListenAddress(const std::string& listen, bool guarded) {
   const std::size_t colon = listen.rfind(':');
   const std::string port = colon == std::string::npos ? "" : listen.substr(colon + 1);
   int number = -1;
@@ -117,6 +270,7 @@ absl::Status CheckListenAddress(const std::string& listen) {
     return InvalidArgument("listen address \"" + listen +
                            "\": expected HOST:PORT, as in --listen 127.0.0.1:7433");
   }
+  if (guarded) return absl::OkStatus();
   const std::string host = listen.substr(0, colon);
   if (host == "localhost" || host == "[::1]") return absl::OkStatus();
   if (host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string::npos) {
@@ -124,8 +278,8 @@ absl::Status CheckListenAddress(const std::string& listen) {
   }
   return InvalidArgument(
       "listen address \"" + listen +
-      "\" can be reached by other machines, which takes --tls-cert --tls-key --tls-ca "
-      "--token-file; TLS is not in this version yet. Listen on this machine: "
+      "\" can be reached by other machines, which takes --tls-cert, --tls-key, --tls-ca and "
+      "--token-file; make them with: etude cert init HOST --out DIR. Or listen on this machine: "
       "etude-coordinator --listen 127.0.0.1:" +
       port);
 }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,16 @@ constexpr DurationKey kDurations[] = {
     {"local_resume_hold_s", &SchedulerOptions::local_resume_hold, 3600},
     {"retry_elsewhere_hold_s", &SchedulerOptions::retry_elsewhere_hold, 3600},
     {"quarantine_s", &SchedulerOptions::quarantine, 86400},
+};
+
+struct TextKey {
+  const char* name;
+  std::string CoordinatorConfig::*field;
+};
+constexpr TextKey kTexts[] = {
+    {"state", &CoordinatorConfig::state_dir},   {"listen", &CoordinatorConfig::listen},
+    {"tls_cert", &CoordinatorConfig::tls_cert}, {"tls_key", &CoordinatorConfig::tls_key},
+    {"tls_ca", &CoordinatorConfig::tls_ca},     {"token_file", &CoordinatorConfig::token_file},
 };
 
 struct CountKey {
@@ -47,15 +59,16 @@ absl::Status At(const std::string& file, const toml::source_position& where,
 
 absl::Status Set(const std::string& key, const toml::node& value, CoordinatorConfig& config) {
   const auto text = value.value_exact<std::string>();
-  if (key == "state" || key == "listen" || key == "log_level") {
-    if (!text || text->empty()) return InvalidArgument(key + ": expected a text");
-    if (key == "state") config.state_dir = *text;
-    if (key == "listen") config.listen = *text;
-    if (key == "log_level") {
-      ASSIGN_OR_RETURN(config.log_level, LogLevelFromName(*text));
-    }
-    return absl::OkStatus();
+  const auto text_key = std::ranges::find(kTexts, key, &TextKey::name);
+  const bool is_text = text_key != std::end(kTexts);
+  if ((is_text || key == "log_level") && (!text || text->empty())) {
+    return InvalidArgument(key + ": expected a text");
   }
+  if (is_text) config.*text_key->field = *text;
+  if (key == "log_level") {
+    ASSIGN_OR_RETURN(config.log_level, LogLevelFromName(*text));
+  }
+  if (is_text || key == "log_level") return absl::OkStatus();
   for (const DurationKey& known : kDurations) {
     if (key != known.name) continue;
     const auto seconds = value.is_number() ? value.value<double>() : std::nullopt;
@@ -75,7 +88,8 @@ absl::Status Set(const std::string& key, const toml::node& value, CoordinatorCon
     config.scheduler.*known.field = static_cast<int>(*count);
     return absl::OkStatus();
   }
-  std::string known = "state, listen, log_level";
+  std::string known = "log_level";
+  for (const TextKey& one : kTexts) known += std::string(", ") + one.name;
   for (const DurationKey& duration : kDurations) known += std::string(", ") + duration.name;
   for (const CountKey& count : kCounts) known += std::string(", ") + count.name;
   return InvalidArgument("unknown key \"" + key + "\"; there are: " + known);

@@ -14,8 +14,17 @@ namespace etude {
 struct CoordinatorConfig {
   std::string state_dir;
   std::string listen = "127.0.0.1:7433";  // HOST:PORT; port 0 picks a free one
+  // PEM files and tokens for callers on other machines; empty: none.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
+  std::string token_file;
   LogLevel log_level = LogLevel::kInfo;
   SchedulerOptions scheduler;
+
+  bool guarded() const {
+    return !tls_cert.empty() && !tls_key.empty() && !tls_ca.empty() && !token_file.empty();
+  }
 };
 
 // Changes in `config` what the TOML names. Strict: every key that is unknown, of the wrong type or

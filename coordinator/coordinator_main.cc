@@ -24,11 +24,13 @@ constexpr char kExamples[] =
     "  etude-coordinator\n"
     "      state in $ETUDE_STATE or ~/.local/state/etude, port 7433 of this machine\n"
     "  etude-coordinator --state /srv/etude --listen 127.0.0.1:0\n"
-    "      any free port; /srv/etude/endpoint then names it\n";
+    "      any free port; /srv/etude/endpoint then names it\n"
+    "  etude-coordinator --listen 0.0.0.0:7433 --tls-cert tls/server.pem --tls-key tls/server.key\n"
+    "      --tls-ca tls/ca.pem --token-file tls/tokens\n"
+    "      for other machines; without all four of them it refuses\n";
 
 struct Flags {
-  std::string state;
-  std::string listen;
+  CoordinatorConfig given;  // what the command line says; empty: nothing
   std::string config;
   std::string log_level;
 };
@@ -50,9 +52,12 @@ absl::StatusOr<CoordinatorConfig> MakeConfig(const Flags& flags) {
     ASSIGN_OR_RETURN(const std::string toml, ReadFile(flags.config, kMaxConfigBytes));
     RETURN_IF_ERROR(ApplyConfigToml(toml, flags.config, config));
   }
-  if (!flags.state.empty()) config.state_dir = flags.state;
+  for (const auto field :
+       {&CoordinatorConfig::state_dir, &CoordinatorConfig::listen, &CoordinatorConfig::tls_cert,
+        &CoordinatorConfig::tls_key, &CoordinatorConfig::tls_ca, &CoordinatorConfig::token_file}) {
+    if (!(flags.given.*field).empty()) config.*field = flags.given.*field;
+  }
   if (config.state_dir.empty()) config.state_dir = DefaultStateDir();
-  if (!flags.listen.empty()) config.listen = flags.listen;
   if (!flags.log_level.empty()) {
     ASSIGN_OR_RETURN(config.log_level, LogLevelFromName(flags.log_level));
   }
@@ -106,8 +111,14 @@ int RunDaemon(const Flags& flags) {
 int main(int argc, char** argv) {
   CLI::App app("Schedules sweeps on workers and keeps their results.", "etude-coordinator");
   etude::Flags flags;
-  app.add_option("--state", flags.state, "directory of the results, made if need be");
-  app.add_option("--listen", flags.listen, "HOST:PORT of this machine; default 127.0.0.1:7433");
+  flags.given.listen.clear();
+  app.add_option("--state", flags.given.state_dir, "directory of the results, made if need be");
+  app.add_option("--listen", flags.given.listen, "HOST:PORT; default 127.0.0.1:7433");
+  app.add_option("--tls-cert", flags.given.tls_cert, "its certificate: etude cert init makes all");
+  app.add_option("--tls-key", flags.given.tls_key, "and the private key of it");
+  app.add_option("--tls-ca", flags.given.tls_ca, "whose certificates callers must show");
+  app.add_option("--token-file", flags.given.token_file,
+                 "hashed tokens and their roles: etude token new writes it");
   app.add_option("--config", flags.config, "settings, as in configs/coordinator.toml");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error");
   app.set_version_flag("--version", std::string("etude-coordinator ") + etude::kSoftwareVersion);

@@ -58,7 +58,8 @@ CoordinatorService::CoordinatorService(ClientService::Parts parts)
 
 CoordinatorService::~CoordinatorService() { Stop(absl::ZeroDuration()); }
 
-absl::Status CoordinatorService::Start(const std::string& address) {
+absl::Status CoordinatorService::Start(const std::string& address,
+                                       const std::optional<TlsIdentity>& tls) {
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -69,7 +70,7 @@ absl::Status CoordinatorService::Start(const std::string& address) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   int port = 0;
   if (!address.empty()) {
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(address, ServerCredentialsOf(tls), &port);
   }
   builder.RegisterService(&worker_service_);
   builder.RegisterService(&client_service_);

@@ -6,12 +6,14 @@
 #include <grpcpp/server.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "coordinator/blob_service.h"
 #include "coordinator/client_service.h"
 #include "coordinator/worker_service.h"
+#include "proto/tls.h"
 
 namespace etude {
 
@@ -24,7 +26,8 @@ class CoordinatorService {
 
   // Listens on `address`, HOST:PORT; port 0 picks a free one. kAlreadyExists: the port is taken.
   // An empty address serves InProcessChannel alone.
-  absl::Status Start(const std::string& address);
+  absl::Status Start(const std::string& address,
+                     const std::optional<TlsIdentity>& tls = std::nullopt);
   // HOST:PORT with the real port, once started.
   const std::string& endpoint() const { return endpoint_; }
   std::shared_ptr<grpc::Channel> InProcessChannel();

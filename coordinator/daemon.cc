@@ -10,6 +10,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "proto/tls.h"
 #include "storage/migrations.h"
 #include "storage/sqlite.h"
 #include "storage/sqlite_results_reader.h"
@@ -35,7 +36,7 @@ absl::StatusOr<std::string> SqliteVersion(const std::string& store_path) {
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const CoordinatorConfig& config,
                                                       Clock& clock) {
-  RETURN_IF_ERROR(CheckListenAddress(config.listen));
+  RETURN_IF_ERROR(CheckListenAddress(config.listen, config.guarded()));
   std::unique_ptr<Daemon> daemon(new Daemon(config, clock));
   RETURN_IF_ERROR(daemon->OpenState());
   RETURN_IF_ERROR(daemon->Serve());
@@ -52,7 +53,8 @@ absl::Status Daemon::OpenState() {
   ASSIGN_OR_RETURN(store_, SqliteResultsStore::Open(store_path));
   ASSIGN_OR_RETURN(reader_, SqliteResultsReader::Open(store_path));
   ASSIGN_OR_RETURN(blobs_, BlobStore::Open(config_.state_dir + kBlobsDirectory));
-  ASSIGN_OR_RETURN(Authentication authentication, Authentication::Open(config_.state_dir));
+  ASSIGN_OR_RETURN(Authentication authentication,
+                   Authentication::Open(config_.state_dir, config_.token_file, clock_));
   authentication_ = std::make_unique<Authentication>(std::move(authentication));
   CoreOptions options;
   options.scheduler = config_.scheduler;
@@ -69,7 +71,9 @@ absl::Status Daemon::Serve() {
   facts.started_at_us = ToMicros(clock_.Now());
   service_ = std::make_unique<CoordinatorService>(
       ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts});
-  RETURN_IF_ERROR(service_->Start(config_.listen));
+  ASSIGN_OR_RETURN(const std::optional<TlsIdentity> tls,
+                   ReadTls({config_.tls_cert, config_.tls_key, config_.tls_ca}));
+  RETURN_IF_ERROR(service_->Start(config_.listen, tls));
   return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
 }
 

@@ -1,7 +1,6 @@
 #include "proto/channel.h"
 
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@ constexpr int kMaxReconnectBackoffMs = 2000;
 constexpr int kMaxMessageBytes = 4 << 20;
 constexpr std::int64_t kMaxTokenFileBytes = 4096;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint) {
+std::shared_ptr<grpc::Channel> MakeChannel(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -32,13 +31,13 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectBackoffMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  return grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.endpoint, ChannelCredentialsOf(options.tls), arguments);
 }
 
 }  // namespace
 
 CoordinatorChannel::CoordinatorChannel(ChannelOptions options)
-    : options_(std::move(options)), channel_(MakeChannel(options_.endpoint)) {}
+    : options_(std::move(options)), channel_(MakeChannel(options_)) {}
 
 void CoordinatorChannel::Prepare(grpc::ClientContext& context, absl::Duration deadline) const {
   // gRPC takes a point of its own real-time clock; nothing of ours compares against it.

@@ -8,12 +8,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
+#include "proto/tls.h"
 
 namespace etude {
 
@@ -21,8 +23,9 @@ inline constexpr absl::Duration kControlDeadline = absl::Seconds(5);
 inline constexpr absl::Duration kDataDeadline = absl::Seconds(30);
 
 struct ChannelOptions {
-  std::string endpoint;  // "host:port"
-  std::string token;     // sent with every call; empty: none
+  std::string endpoint;                           // "host:port"
+  std::string token;                              // sent with every call; empty: none
+  std::optional<TlsIdentity> tls = std::nullopt;  // nullopt: plain text
 };
 
 // Thread-safe.

@@ -39,7 +39,8 @@ constexpr char kExamples[] =
     "Examples:\n"
     "  etude-worker\n"
     "      one slot, for the coordinator of this machine\n"
-    "  etude-worker --endpoint 10.0.0.5:7433 --token-file worker.token --slots 2 --threads 4\n"
+    "  etude-worker --endpoint big-host:7433 --tls-ca ca.pem --tls-cert worker.pem\n"
+    "      --tls-key worker.key --token-file worker.token --slots 2 --threads 4\n"
     "      two jobs at a time with four threads each, for another machine's coordinator\n"
     "SIGTERM or Ctrl-C gives every job back within 10 s; a second one ends the worker at once.\n";
 
@@ -97,6 +98,9 @@ absl::Status ReadConfig(const CLI::App& app, const Flags& flags, AgentSettings& 
   const AgentSettings& given = flags.settings;
   if (app.count("--endpoint") > 0) settings.endpoint = given.endpoint;
   if (app.count("--token-file") > 0) settings.token_file = given.token_file;
+  if (app.count("--tls-cert") > 0) settings.tls_cert = given.tls_cert;
+  if (app.count("--tls-key") > 0) settings.tls_key = given.tls_key;
+  if (app.count("--tls-ca") > 0) settings.tls_ca = given.tls_ca;
   if (app.count("--state") > 0) settings.state_dir = given.state_dir;
   if (app.count("--name") > 0) settings.name = given.name;
   if (app.count("--device") > 0) settings.device = given.device;
@@ -185,12 +189,16 @@ absl::Status RunAgent(const AgentSettings& settings) {
   }
   RETURN_IF_ERROR(LockStateDir(settings.state_dir));
   ASSIGN_OR_RETURN(AgentOptions options, MakeOptions(settings));
+  ASSIGN_OR_RETURN(std::optional<TlsIdentity> tls,
+                   ReadTls({settings.tls_cert, settings.tls_key, settings.tls_ca}));
+  RETURN_IF_ERROR(CheckPlainText(settings.endpoint, tls));
   ASSIGN_OR_RETURN(std::string token, WaitForToken(settings));
   setenv("OMP_NUM_THREADS", std::to_string(settings.threads).c_str(), /*overwrite=*/0);
 
   EventQueue events;
   Clock& clock = SystemClock();
-  const CoordinatorChannel channel({.endpoint = settings.endpoint, .token = std::move(token)});
+  const CoordinatorChannel channel(
+      {.endpoint = settings.endpoint, .token = std::move(token), .tls = std::move(tls)});
   CoordinatorClient client(channel, events, clock);
   ProcessSpawner spawner(TrainerOf(settings), events);
   Agent agent(std::move(options), client, spawner, clock.MonotonicNow());
@@ -236,6 +244,11 @@ int main(int argc, char** argv) {
                  "HOST:PORT of the coordinator; default $ETUDE_ENDPOINT, else 127.0.0.1:7433");
   app.add_option("--token-file", flags.settings.token_file,
                  "default $ETUDE_TOKEN_FILE, else token in the coordinator's state directory");
+  app.add_option(
+      "--tls-cert", flags.settings.tls_cert,
+      "for a coordinator on another machine: its certificate, as etude cert init makes it");
+  app.add_option("--tls-key", flags.settings.tls_key, "and the private key of it");
+  app.add_option("--tls-ca", flags.settings.tls_ca, "whose certificate the coordinator must show");
   app.add_option("--state", flags.settings.state_dir,
                  "this worker's own directory, made if need be");
   app.add_option("--slots", flags.settings.slots, "jobs at a time; default 1");

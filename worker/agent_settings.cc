@@ -18,11 +18,11 @@ struct TextKey {
   const char* name;
   std::string AgentSettings::*field;
 };
-constexpr TextKey kTexts[] = {{"endpoint", &AgentSettings::endpoint},
-                              {"token_file", &AgentSettings::token_file},
-                              {"state", &AgentSettings::state_dir},
-                              {"name", &AgentSettings::name},
-                              {"device", &AgentSettings::device}};
+constexpr TextKey kTexts[] = {
+    {"endpoint", &AgentSettings::endpoint}, {"token_file", &AgentSettings::token_file},
+    {"tls_cert", &AgentSettings::tls_cert}, {"tls_key", &AgentSettings::tls_key},
+    {"tls_ca", &AgentSettings::tls_ca},     {"state", &AgentSettings::state_dir},
+    {"name", &AgentSettings::name},         {"device", &AgentSettings::device}};
 struct CountKey {
   const char* name;
   int AgentSettings::*field;

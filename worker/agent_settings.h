@@ -17,6 +17,9 @@ struct AgentSettings {
   std::string endpoint;    // HOST:PORT
   std::string token_file;  // may not exist yet
   std::string state_dir;
+  std::string tls_cert;  // PEM files, all or none
+  std::string tls_key;
+  std::string tls_ca;
   std::string name;  // beginning of the worker's id, when it gets one
   std::string device = "auto";
   int slots = 1;

@@ -59,15 +59,60 @@ void WriteTunes(const std::string& directory, int tunes) {
   }
 }
 
-Cluster::Cluster() : directory_(NewDirectory("cluster")) {
+Cluster::Cluster(const ClusterOptions& options)
+    : options_(options), directory_(NewDirectory("cluster")) {
   WriteText(directory_ + "/worker.toml", kWorkerConfig);
+  if (tls()) MakeCredentials();
+}
+
+std::string Cluster::Host() const {
+  return options_.network == nullptr ? "127.0.0.1" : options_.network->AddressOf("coordinator");
+}
+
+std::vector<std::string> Cluster::Command(const std::string& host, const std::string& program,
+                                          const std::vector<std::string>& arguments) const {
+  std::vector<std::string> command;
+  if (options_.network != nullptr) command = options_.network->PrefixOf(host);
+  command.push_back(ProgramPath(program));
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+// As the README says it.
+void Cluster::MakeCredentials() {
+  const std::string tls = tls_directory();
+  const CommandResult made =
+      RunCommand({ProgramPath("etude"), "cert", "init", Host(), "--out", tls});
+  ASSERT_EQ(made.status, 0) << made.err;
+  for (const std::string role : {"worker", "read", "submit", "admin"}) {
+    const CommandResult token = RunCommand({ProgramPath("etude"), "token", "new", role, "--tokens",
+                                            tls + "/tokens", "--out", tls + "/" + role + ".token"});
+    ASSERT_EQ(token.status, 0) << token.err;
+  }
+}
+
+std::vector<std::string> Cluster::TlsFlags(const std::string& name) const {
+  if (!tls()) return {};
+  const std::string tls = tls_directory();
+  return {"--tls-ca",  tls + "/ca.pem",          "--tls-cert", tls + "/" + name + ".pem",
+          "--tls-key", tls + "/" + name + ".key"};
 }
 
 ProcessOptions Cluster::Options(const std::string& output) {
   ProcessOptions options;
   options.environment = {"ETUDE_STATE=" + directory_ + "/coordinator",
                          "ETUDE_ENDPOINT=" + endpoint(),
-                         "XDG_CONFIG_HOME=" + directory_ + "/config", "ETUDE_TOKEN_FILE="};
+                         "XDG_CONFIG_HOME=" + directory_ + "/config"};
+  if (tls()) {
+    const std::string tls = tls_directory();
+    for (const std::string& variable :
+         {"ETUDE_TOKEN_FILE=" + tls + "/admin.token", "ETUDE_TLS_CA=" + tls + "/ca.pem",
+          "ETUDE_TLS_CERT=" + tls + "/client.pem", "ETUDE_TLS_KEY=" + tls + "/client.key"}) {
+      options.environment.push_back(variable);
+    }
+  } else {
+    options.environment.emplace_back("ETUDE_TOKEN_FILE=");
+  }
   if (!output.empty()) options.output_prefix = directory_ + "/" + output;
   return options;
 }
@@ -75,10 +120,13 @@ ProcessOptions Cluster::Options(const std::string& output) {
 void Cluster::StartCoordinator() {
   const std::string endpoint_file = directory_ + "/coordinator/endpoint";
   std::filesystem::remove(endpoint_file);
-  coordinator_ = std::make_unique<Process>(
-      std::vector<std::string>{ProgramPath("etude-coordinator"), "--state",
-                               directory_ + "/coordinator", "--listen", endpoint()},
-      Options("coordinator"));
+  std::vector<std::string> arguments = {"--state", directory_ + "/coordinator", "--listen",
+                                        endpoint()};
+  if (tls()) arguments.insert(arguments.end(), {"--token-file", tls_directory() + "/tokens"});
+  const std::vector<std::string> flags = TlsFlags("server");
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  coordinator_ = std::make_unique<Process>(Command("coordinator", "etude-coordinator", arguments),
+                                           Options("coordinator"));
   ASSERT_TRUE(Eventually(kStartSeconds,
                          [&] { return FileExists(endpoint_file) || !coordinator_->Running(); }));
   std::ifstream text(endpoint_file);
@@ -87,19 +135,33 @@ void Cluster::StartCoordinator() {
   port_ = std::stoi(line.substr(line.rfind(':') + 1));
 }
 
-void Cluster::StartWorker(const std::string& name) {
-  workers_[name] = std::make_unique<Process>(
-      std::vector<std::string>{ProgramPath("etude-worker"), "--endpoint", endpoint(),
-                               "--token-file", directory_ + "/coordinator/token", "--state",
-                               directory_ + "/" + name, "--name", name, "--slots", "1", "--threads",
-                               "1", "--config", directory_ + "/worker.toml"},
-      Options(name));
+void Cluster::StartWorker(const std::string& name, const std::vector<std::string>& environment) {
+  const std::string token =
+      tls() ? tls_directory() + "/worker.token" : directory_ + "/coordinator/token";
+  std::vector<std::string> arguments = {"--endpoint",   endpoint(),
+                                        "--token-file", token,
+                                        "--state",      directory_ + "/" + name,
+                                        "--name",       name,
+                                        "--slots",      "1",
+                                        "--threads",    "1",
+                                        "--config",     directory_ + "/worker.toml"};
+  const std::vector<std::string> flags = TlsFlags("worker");
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  ProcessOptions options = Options(name);
+  options.environment.insert(options.environment.end(), environment.begin(), environment.end());
+  workers_[name] = std::make_unique<Process>(Command(name, "etude-worker", arguments), options);
 }
 
 CommandResult Cluster::Etude(const std::vector<std::string>& arguments, double seconds) {
-  std::vector<std::string> command = {ProgramPath("etude")};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return RunCommand(command, Options(""), seconds);
+  return EtudeWith({}, arguments, seconds);
+}
+
+CommandResult Cluster::EtudeWith(const std::vector<std::string>& environment,
+                                 const std::vector<std::string>& arguments, double seconds) {
+  ProcessOptions options = Options("");
+  // Before the others: of equal names the first counts.
+  options.environment.insert(options.environment.begin(), environment.begin(), environment.end());
+  return RunCommand(Command("client", "etude", arguments), options, seconds);
 }
 
 nlohmann::json Cluster::EtudeJson(std::vector<std::string> arguments) {

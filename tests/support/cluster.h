@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/network.h"
 #include "tests/support/process.h"
 
 namespace etude {
@@ -19,24 +20,34 @@ std::string ProgramPath(const std::string& program);
 // Writes `tunes` made-up but regular ABC tunes to `directory`/tunes.abc.
 void WriteTunes(const std::string& directory, int tunes);
 
+// How the parts of a cluster reach each other.
+struct ClusterOptions {
+  bool tls = false;                  // mutual TLS, and a token for each role
+  const Network* network = nullptr;  // hosts "coordinator", "client" and one a worker; implies tls
+};
+
 class Cluster {
  public:
   // Checkpoints are written every second, so that a killed process has something to resume from.
-  Cluster();
+  explicit Cluster(const ClusterOptions& options = {});
 
   const std::string& directory() const { return directory_; }
-  std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string tls_directory() const { return directory_ + "/tls"; }
+  std::string endpoint() const { return Host() + ":" + std::to_string(port_); }
 
   // Starts the coordinator and waits until it answers. The first start picks a free port, later
   // ones take it again.
   void StartCoordinator();
   // Starts worker `name` (again, with the same state directory).
-  void StartWorker(const std::string& name);
+  void StartWorker(const std::string& name, const std::vector<std::string>& environment = {});
   Process& coordinator() { return *coordinator_; }
   Process& worker(const std::string& name) { return *workers_.at(name); }
 
   // `etude ARGUMENTS`, against this coordinator.
   CommandResult Etude(const std::vector<std::string>& arguments, double seconds = 60);
+  // The same with other environment, "NAME=value".
+  CommandResult EtudeWith(const std::vector<std::string>& environment,
+                          const std::vector<std::string>& arguments, double seconds = 60);
   // The same with -o json; fails the test unless the command succeeds and prints JSON.
   nlohmann::json EtudeJson(std::vector<std::string> arguments);
 
@@ -60,7 +71,15 @@ class Cluster {
 
  private:
   ProcessOptions Options(const std::string& output);
+  bool tls() const { return options_.tls || options_.network != nullptr; }
+  std::string Host() const;
+  // `program` with `arguments`, on `host` where there are hosts.
+  std::vector<std::string> Command(const std::string& host, const std::string& program,
+                                   const std::vector<std::string>& arguments) const;
+  void MakeCredentials();
+  std::vector<std::string> TlsFlags(const std::string& name) const;
 
+  const ClusterOptions options_;
   std::string directory_;
   int port_ = 0;
   std::unique_ptr<Process> coordinator_;

@@ -19,7 +19,7 @@ class ContextTest : public testing::Test {
   std::string state() const { return directory_->path(); }
   ClientContext Resolve(const std::string& flag, std::map<std::string, std::string> variables) {
     variables["ETUDE_STATE"] = state();
-    const auto context = ResolveContext(flag, MakeEnvironment(variables));
+    const auto context = ResolveContext({.endpoint = flag}, MakeEnvironment(variables));
     EXPECT_TRUE(context.ok()) << context.status();
     return context.value_or(ClientContext());
   }
@@ -80,8 +80,8 @@ TEST_F(ContextTest, AContextIsRemovedOnlyByItsOwner) {
 TEST_F(ContextTest, ADamagedContextIsNamedUnlessAnEndpointIsGiven) {
   ASSERT_TRUE(WriteFileAtomically(state() + "/context.json", "{").ok());
   const Environment environment = MakeEnvironment({{"ETUDE_STATE", state()}});
-  EXPECT_EQ(ResolveContext("", environment).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE(ResolveContext("127.0.0.1:1", environment).ok());
+  EXPECT_EQ(ResolveContext({}, environment).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(ResolveContext({.endpoint = "127.0.0.1:1"}, environment).ok());
 }
 
 TEST(StateDirTest, FollowsTheThreeVariablesInOrder) {
@@ -102,13 +102,6 @@ TEST(EndpointTest, IsAHostAndAPort) {
     EXPECT_FALSE(CheckEndpoint(bad).ok()) << bad;
   }
   EXPECT_TRUE(CheckEndpoint("127.0.0.1:0", /*allow_port_zero=*/true).ok());
-}
-
-TEST(EndpointTest, OnlyThisMachineIsLoopback) {
-  EXPECT_TRUE(IsLoopback("127.1.2.3:4"));
-  EXPECT_TRUE(IsLoopback("[::1]:4"));
-  EXPECT_FALSE(IsLoopback("127.0.0.1.example.com:4"));
-  EXPECT_FALSE(IsLoopback("10.0.0.1:4"));
 }
 
 }  // namespace

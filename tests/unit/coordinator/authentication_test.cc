@@ -5,11 +5,22 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 
+#include "lib/base/clock.h"
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
 
 namespace etude {
 namespace {
+
+class StoppedClock final : public Clock {
+ public:
+  absl::Time Now() override { return absl::UnixEpoch() + absl::Hours(1000); }
+  absl::Time MonotonicNow() override { return absl::UnixEpoch(); }
+  void SleepFor(absl::Duration) override {}
+};
 
 constexpr char kMethod[] = "/etude.v1.ClientService/GetInfo";
 
@@ -31,7 +42,7 @@ class AuthenticationTest : public testing::Test {
 };
 
 TEST_F(AuthenticationTest, TheFirstStartMakesATokenThatOnlyItsOwnerMayRead) {
-  ASSERT_TRUE(Authentication::Open(directory_).ok());
+  ASSERT_TRUE(Authentication::Open(directory_, "", SystemClock()).ok());
   struct stat facts {};
   ASSERT_EQ(stat(TokenPath().c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
@@ -41,18 +52,19 @@ TEST_F(AuthenticationTest, TheFirstStartMakesATokenThatOnlyItsOwnerMayRead) {
 }
 
 TEST_F(AuthenticationTest, ALaterStartKeepsTheToken) {
-  ASSERT_TRUE(Authentication::Open(directory_).ok());
+  ASSERT_TRUE(Authentication::Open(directory_, "", SystemClock()).ok());
   const std::string token = Token();
-  const auto again = Authentication::Open(directory_);
+  const auto again = Authentication::Open(directory_, "", SystemClock());
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(Token(), token);
   EXPECT_TRUE(again->Check(kMethod, "Bearer " + token).ok());
 }
 
 TEST_F(AuthenticationTest, ATokenFileThatOthersMayReadIsRefused) {
-  ASSERT_TRUE(Authentication::Open(directory_).ok());
+  ASSERT_TRUE(Authentication::Open(directory_, "", SystemClock()).ok());
   chmod(TokenPath().c_str(), 0644);
-  EXPECT_EQ(Authentication::Open(directory_).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Authentication::Open(directory_, "", SystemClock()).status().code(),
+            absl::StatusCode::kPermissionDenied);
 }
 
 TEST(AuthenticationCheckTest, OnlyTheWholeTokenPasses) {
@@ -74,21 +86,71 @@ TEST(AuthenticationCheckTest, HealthIsOpenAndUnknownCallsAreRefusedEvenWithTheTo
             absl::StatusCode::kPermissionDenied);
 }
 
+// Every call of the table with every role and a token that is missing, wrong, expired or right.
+TEST(AuthorisationTest, EachRoleMayWhatTheTableSaysAndNothingElse) {
+  const std::map<Role, std::set<Access>> may = {
+      {Role::kRead, {Access::kRead, Access::kBlobRead}},
+      {Role::kSubmit, {Access::kRead, Access::kSubmit, Access::kBlobRead, Access::kBlobWrite}},
+      {Role::kAdmin,
+       {Access::kRead, Access::kSubmit, Access::kAdmin, Access::kBlobRead, Access::kBlobWrite}},
+      {Role::kWorker, {Access::kWorker, Access::kBlobRead, Access::kBlobWrite}}};
+  StoppedClock clock;
+  for (const auto& [role, allowed] : may) {
+    const Authentication now({{role, Sha256Hex("right"), 0, "r"}}, "/token", clock);
+    const Authentication past({{role, Sha256Hex("right"), ToMicros(clock.Now()), "r"}}, "/token",
+                              clock);
+    for (const CallRule& rule : CallRules()) {
+      if (rule.access == Access::kOpen) continue;
+      const std::string what = std::string(RoleName(role)) + " " + std::string(rule.method);
+      const absl::StatusCode right = allowed.contains(rule.access)
+                                         ? absl::StatusCode::kOk
+                                         : absl::StatusCode::kPermissionDenied;
+      constexpr absl::StatusCode kNobody = absl::StatusCode::kUnauthenticated;
+      EXPECT_EQ(now.Check(rule.method, "Bearer right").code(), right) << what;
+      EXPECT_EQ(now.Check(rule.method, std::nullopt).code(), kNobody) << what;
+      EXPECT_EQ(now.Check(rule.method, "Bearer wrong").code(), kNobody) << what;
+      EXPECT_EQ(past.Check(rule.method, "Bearer right").code(), kNobody) << what;
+    }
+  }
+}
+
+TEST(TokenFileTest, ALineIsATokensRoleHashExpiryAndName) {
+  const std::string hash = Sha256Hex("t");
+  const auto records = ParseTokenFile("# tokens\nworker " + hash + " never gpu-box\n\nread " +
+                                          hash + " 2030-01-31T00:00:00Z ana # leaves in spring\n",
+                                      "tokens");
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 2u);
+  EXPECT_EQ(records->at(0).role, Role::kWorker);
+  EXPECT_EQ(records->at(0).expires_at_us, 0);
+  EXPECT_EQ(records->at(1).name, "ana");
+  EXPECT_EQ(ToIso8601(FromMicros(records->at(1).expires_at_us)).substr(0, 10), "2030-01-31");
+  for (const std::string& bad :
+       {"owner " + hash + " never x", std::string("read etude_abc never x"),
+        "read " + hash + " soon x", "read " + hash}) {
+    const absl::Status status = ParseTokenFile("\n" + bad, "tokens").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_NE(MessageOf(status).find("tokens:2"), std::string::npos) << MessageOf(status);
+  }
+}
+
 TEST(ListenAddressTest, OnlyThisMachinesAddressesAreTaken) {
   for (const char* good : {"127.0.0.1:7433", "127.0.0.1:0", "localhost:1", "[::1]:7433"}) {
-    EXPECT_TRUE(CheckListenAddress(good).ok()) << good;
+    EXPECT_TRUE(CheckListenAddress(good, /*guarded=*/false).ok()) << good;
   }
   for (const char* bad :
        {"0.0.0.0:7433", "192.168.1.5:7433", "[::]:7433", "example.org:7433", "127.evil.org:7433"}) {
-    const absl::Status status = CheckListenAddress(bad);
+    const absl::Status status = CheckListenAddress(bad, /*guarded=*/false);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad;
     for (const char* flag : {"--tls-cert", "--tls-key", "--tls-ca", "--token-file"}) {
       EXPECT_NE(MessageOf(status).find(flag), std::string::npos) << bad;
     }
+    EXPECT_TRUE(CheckListenAddress(bad, /*guarded=*/true).ok()) << bad;
   }
   for (const char* malformed :
        {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "127.0.0.1:-1"}) {
-    EXPECT_EQ(CheckListenAddress(malformed).code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(CheckListenAddress(malformed, /*guarded=*/true).code(),
+              absl::StatusCode::kInvalidArgument);
   }
 }
 
