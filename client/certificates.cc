@@ -57,7 +57,8 @@ bool IsAddress(const std::string& host) {
 }
 
 absl::Status CheckHost(const std::string& host) {
-  const bool name = !host.empty() && host.size() <= kMaxHostBytes &&
+  const bool digits = host.find_first_not_of("0123456789.") == std::string::npos;
+  const bool name = !host.empty() && !digits && host.size() <= kMaxHostBytes &&
                     std::all_of(host.begin(), host.end(), [](unsigned char c) {
                       return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
                     });

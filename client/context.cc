@@ -40,6 +40,8 @@ absl::StatusOr<std::string> TokenFileFor(const std::string& endpoint,
       (endpoint == stored->endpoint || IsLoopback(endpoint))) {
     return stored->token_file;
   }
+  // The token of this machine's coordinator opens that one alone.
+  if (!IsLoopback(endpoint)) return std::string();
   ASSIGN_OR_RETURN(const std::string state, DefaultStateDir(environment));
   return state + "/token";
 }
@@ -129,9 +131,13 @@ absl::StatusOr<ClientContext> ResolveContext(const ContextFlags& flags,
   if (context.token_file.empty()) {
     ASSIGN_OR_RETURN(context.token_file, TokenFileFor(context.endpoint, stored, environment));
   }
-  context.tls_cert = FlagOr(flags.tls_cert, environment("ETUDE_TLS_CERT"));
-  context.tls_key = FlagOr(flags.tls_key, environment("ETUDE_TLS_KEY"));
-  context.tls_ca = FlagOr(flags.tls_ca, environment("ETUDE_TLS_CA"));
+  const auto tls = [&](const std::string& flag, const char* variable) {
+    // `etude up` on this machine speaks plain text, whatever the shell was set up for.
+    return named ? FlagOr(flag, environment(variable)) : flag;
+  };
+  context.tls_cert = tls(flags.tls_cert, "ETUDE_TLS_CERT");
+  context.tls_key = tls(flags.tls_key, "ETUDE_TLS_KEY");
+  context.tls_ca = tls(flags.tls_ca, "ETUDE_TLS_CA");
   return context;
 }
 

@@ -55,7 +55,8 @@ absl::Status RemoveStoredContext(const std::string& path, const std::string& end
 // Endpoint: the flag, else $ETUDE_ENDPOINT, else the current context, else
 // kDefaultEndpoint. Token file: the flag, $ETUDE_TOKEN_FILE, else the current context's, but only
 // for its own endpoint or another on this machine, so that a token never goes to a stranger; else
-// token in the default state directory. TLS: the flags, else $ETUDE_TLS_CERT, $ETUDE_TLS_KEY and
+// token in the default state directory, for an endpoint of this machine alone. TLS: the flags,
+// else, when a flag or the environment names the endpoint, $ETUDE_TLS_CERT, $ETUDE_TLS_KEY and
 // $ETUDE_TLS_CA. kInvalidArgument: the endpoint is not host:port.
 absl::StatusOr<ClientContext> ResolveContext(const ContextFlags& flags,
                                              const Environment& environment);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "client/failure.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "lib/base/status.h"
 #include "proto/blob_client.h"
@@ -146,8 +147,12 @@ struct CoordinatorClient::Wire {
                          " did not answer in time: " + MessageOf(status));
     }
     if (status.code() != absl::StatusCode::kUnavailable) return status;
-    return Unavailable("no coordinator can be reached at " + channel.endpoint() + ": " +
-                       ShortReason(MessageOf(status)));
+    const absl::Status away = Unavailable("no coordinator can be reached at " + channel.endpoint() +
+                                          ": " + ShortReason(MessageOf(status)));
+    if (IsLoopback(channel.endpoint()) && !channel.secured()) return away;
+    return WithHint(away,
+                    "etude doctor; it must run there, and --tls-ca, --tls-cert and --tls-key be of "
+                    "its authority");
   }
 
   template <typename Request, typename Response>
@@ -186,7 +191,9 @@ CoordinatorClient::~CoordinatorClient() = default;
 absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Make(
     const ClientContext& context, Clock& clock) {
   ChannelOptions options{context.endpoint, "", std::nullopt};
-  ASSIGN_OR_RETURN(options.token, ReadTokenIfAny(context.token_file));
+  if (!context.token_file.empty()) {
+    ASSIGN_OR_RETURN(options.token, ReadTokenIfAny(context.token_file));
+  }
   ASSIGN_OR_RETURN(options.tls, ReadTls({context.tls_cert, context.tls_key, context.tls_ca}));
   RETURN_IF_ERROR(CheckPlainText(context.endpoint, options.tls));
   return std::unique_ptr<CoordinatorClient>(

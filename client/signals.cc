@@ -21,7 +21,7 @@ sigset_t Watched() {
 Signals::Signals() {
   const sigset_t set = Watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  thread_ = std::jthread([this](std::stop_token stop) { Listen(std::move(stop)); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { Listen(stop); });
 }
 
 Signals::~Signals() {

@@ -1,10 +1,15 @@
 // etude token new
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/rand.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <filesystem>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "client/arguments.h"
 #include "client/command.h"
@@ -15,6 +20,7 @@
 namespace etude {
 namespace {
 
+constexpr char kTokenPrefix[] = "etude_";
 constexpr int kTokenRandomBytes = 32;
 constexpr unsigned kPrivateMode = 0600;
 constexpr std::int64_t kMaxTokensBytes = std::int64_t{4} << 20;
@@ -33,7 +39,7 @@ absl::StatusOr<std::string> NewToken() {
   if (RAND_bytes(bytes.data(), kTokenRandomBytes) != 1) {
     return Internal("the system gives no random bytes");
   }
-  std::string token = "etude_";
+  std::string token = kTokenPrefix;
   for (const unsigned char byte : bytes) token += fmt::format("{:02x}", byte);
   return token;
 }
@@ -44,27 +50,73 @@ absl::StatusOr<std::string> ExpiryText(Session& session, const std::string& expi
   return ToIso8601(session.clock().Now() + life);
 }
 
-absl::StatusOr<ExitCode> New(Session& session, const TokenFlags& flags) {
+// The lines of the coordinator's file. kInvalidArgument: it holds something else, as a token
+// itself.
+absl::StatusOr<std::string> ReadTokens(const std::string& path) {
+  if (!FileExists(path)) return std::string();
+  ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxTokensBytes));
+  if (text.find(kTokenPrefix) != std::string::npos) {
+    return WithHint(InvalidArgument(path + " holds a token, not the coordinator's list of hashes"),
+                    "name another file: --tokens FILE");
+  }
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text;
+}
+
+// Held while the list is read, changed and written: two calls at once must not lose a line.
+class ListLock {
+ public:
+  static absl::StatusOr<ListLock> Take(const std::string& path) {
+    ListLock lock(open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
+    if (lock.descriptor_ < 0) return FromErrno(errno, "open " + path + ".lock");
+    if (flock(lock.descriptor_, LOCK_EX) != 0) return FromErrno(errno, "lock " + path);
+    return lock;
+  }
+  ListLock(ListLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ListLock& operator=(ListLock&&) = delete;
+  ~ListLock() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+
+ private:
+  explicit ListLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+absl::Status CheckFlags(const TokenFlags& flags, const std::string& owner) {
+  if (std::filesystem::weakly_canonical(flags.out) ==
+      std::filesystem::weakly_canonical(flags.tokens)) {
+    return WithHint(
+        InvalidArgument("--out and --tokens are one file: the first gets the token, the "
+                        "second only its hash"),
+        "name two files");
+  }
   if (FileExists(flags.out)) {
     return WithHint(AlreadyExists(flags.out + " exists; a token is not written over another"),
                     "choose another --out");
   }
-  const std::string owner = flags.name.empty() ? flags.role : flags.name;
   if (owner.size() > kMaxOwnerBytes || !IsSafeFileName(owner)) {
     return InvalidArgument("--name: up to 64 of letters, digits and . _ -");
   }
-  ASSIGN_OR_RETURN(const std::string expires, ExpiryText(session, flags.expires));
-  std::string known;
-  if (FileExists(flags.tokens)) {
-    const absl::StatusOr<std::string> text = ReadFile(flags.tokens, kMaxTokensBytes);
-    if (!text.ok()) return OfLocalFile(text.status());
-    known = *text;
-  }
-  if (!known.empty() && known.back() != '\n') known += '\n';
+  return absl::OkStatus();
+}
+
+absl::Status WriteToken(const TokenFlags& flags, const std::string& owner,
+                        const std::string& expires) {
+  ASSIGN_OR_RETURN(const ListLock lock, ListLock::Take(flags.tokens));
+  ASSIGN_OR_RETURN(std::string tokens, ReadTokens(flags.tokens));
   ASSIGN_OR_RETURN(const std::string token, NewToken());
-  known += fmt::format("{} {} {} {}\n", flags.role, Sha256Hex(token), expires, owner);
-  RETURN_IF_ERROR(OfLocalFile(WriteFileAtomically(flags.tokens, known, kPrivateMode)));
-  RETURN_IF_ERROR(OfLocalFile(WriteFileAtomically(flags.out, token + "\n", kPrivateMode)));
+  tokens += fmt::format("{} {} {} {}\n", flags.role, Sha256Hex(token), expires, owner);
+  // The token first: a hash whose token nobody has would be of no use.
+  RETURN_IF_ERROR(WriteFileAtomically(flags.out, token + "\n", kPrivateMode));
+  return WriteFileAtomically(flags.tokens, tokens, kPrivateMode);
+}
+
+absl::StatusOr<ExitCode> New(Session& session, const TokenFlags& flags) {
+  const std::string owner = flags.name.empty() ? flags.role : flags.name;
+  RETURN_IF_ERROR(CheckFlags(flags, owner));
+  ASSIGN_OR_RETURN(const std::string expires, ExpiryText(session, flags.expires));
+  RETURN_IF_ERROR(OfLocalFile(WriteToken(flags, owner, expires)));
   Report report;
   report.facts = {{{"role", "role"}, flags.role},
                   {{"name", "name"}, owner},

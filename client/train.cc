@@ -64,6 +64,8 @@ absl::StatusOr<Service> FindOrStart(Session& session, Signals& signals, bool cor
     return service;
   }
   if (info.status().code() != absl::StatusCode::kUnavailable) return info.status();
+  // Who names a coordinator means that one.
+  if (!session.context_flags.endpoint.empty()) return info.status();
   if (!corpus_is_here) {
     return WithHint(Annotate(info.status(), "--corpus is no directory here"), "etude up");
   }

@@ -10,6 +10,7 @@
 #include "client/command.h"
 #include "client/local_service.h"
 #include "lib/base/status.h"
+#include "proto/tls.h"
 
 namespace etude {
 namespace {
@@ -46,6 +47,12 @@ Report UpReport(const LocalService& service, const std::string& state, int worke
 }
 
 absl::StatusOr<ExitCode> RunUp(Session& session, const UpFlags& flags) {
+  RETURN_IF_ERROR(CheckEndpoint(flags.listen, /*allow_port_zero=*/true));
+  if (!IsLoopback(flags.listen)) {
+    return WithHint(InvalidArgument("etude up is for this machine; --listen " + flags.listen +
+                                    " can be reached by others"),
+                    "etude-coordinator -h     (the flags that guard it)");
+  }
   ASSIGN_OR_RETURN(const std::string state, StateDir(session, flags));
   ASSIGN_OR_RETURN(const std::string context_path, ContextPath(session.world().environment));
   const int workers = flags.workers == 0 ? DefaultWorkers() : flags.workers;

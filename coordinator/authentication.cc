@@ -111,36 +111,37 @@ absl::StatusOr<std::string> ReadOwnToken(const std::string& path) {
 }
 
 absl::StatusOr<std::int64_t> ExpiryOf(const std::string& text) {
-  if (text == "never") return 0;
+  if (text == "never") return kNeverExpires;
   absl::Time time;
   std::string error;
   if (absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return ToMicros(time);
-  return InvalidArgument("\"" + text +
-                         "\" is neither \"never\" nor a time like 2030-01-31T00:00:00Z");
+  return InvalidArgument("EXPIRES is neither \"never\" nor a time like 2030-01-31T00:00:00Z");
 }
 
+// Its messages repeat no word of the line: it may be a token by mistake.
 absl::StatusOr<TokenRecord> ParseTokenLine(const std::string& line) {
+  if (line.find(kTokenPrefix) != std::string::npos) {
+    return InvalidArgument(
+        "this is a token, where the list of hashes belongs; name the file that etude token new "
+        "--tokens wrote");
+  }
   std::istringstream words(line);
   std::string role;
   std::string expires;
   TokenRecord record;
   words >> role >> record.sha256 >> expires >> record.name;
   const std::optional<Role> known = RoleFromName(role);
-  if (!known) {
-    return InvalidArgument("role \"" + role + "\": one of read, submit, admin, worker");
-  }
+  if (!known) return InvalidArgument("ROLE is none of read, submit, admin, worker");
   record.role = *known;
   if (!IsSha256Hex(record.sha256)) {
-    return InvalidArgument(
-        "expected ROLE SHA256 EXPIRES NAME, the hash 64 hex digits, never the "
-        "token itself");
+    return InvalidArgument("expected ROLE SHA256 EXPIRES NAME, the hash 64 hex digits");
   }
   ASSIGN_OR_RETURN(record.expires_at_us, ExpiryOf(expires));
   return record;
 }
 
 TokenRecord OwnerOf(const std::string& token) {
-  return {Role::kOwner, Sha256Hex(token), 0, "owner"};
+  return {Role::kOwner, Sha256Hex(token), kNeverExpires, "owner"};
 }
 
 }  // namespace
@@ -239,7 +240,7 @@ absl::StatusOr<const TokenRecord*> Authentication::FindToken(
     if (CRYPTO_memcmp(offered.data(), token.sha256.data(), offered.size()) == 0) found = &token;
   }
   if (found == nullptr) return Unauthenticated("the coordinator does not know this token" + hint);
-  if (found->expires_at_us != 0 && ToMicros(clock_->Now()) >= found->expires_at_us) {
+  if (ToMicros(clock_->Now()) >= found->expires_at_us) {
     return Unauthenticated("this token (" + found->name + ") has expired" + hint);
   }
   return found;
@@ -256,7 +257,8 @@ absl::Status Authentication::Check(std::string_view method,
   ASSIGN_OR_RETURN(const TokenRecord* token, FindToken(authorization));
   if (MayCall(token->role, rule->access)) return absl::OkStatus();
   return PermissionDenied(fmt::format(
-      "a token with the role {} may not call {}; it takes {}: etude token new {} --tokens FILE",
+      "a token with the role {} may not call {}; it takes {}: etude token new {} --tokens FILE "
+      "--out FILE",
       RoleName(token->role), method.substr(method.rfind('/') + 1), AccessName(rule->access),
       rule->access == Access::kBlobWrite ? "submit" : AccessName(rule->access)));
 }

@@ -3,6 +3,7 @@
 #define ETUDE_COORDINATOR_AUTHENTICATION_H_
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,12 +40,14 @@ struct CallRule {
 // Every call of every service of ours, and the health check. A call that is not here is refused.
 std::span<const CallRule> CallRules();
 
+inline constexpr std::int64_t kNeverExpires = std::numeric_limits<std::int64_t>::max();
+
 // A token as it is kept: its hash, never itself.
 struct TokenRecord {
   Role role = Role::kRead;
   std::string sha256;
-  std::int64_t expires_at_us = 0;  // 0: never
-  std::string name;                // whose it is
+  std::int64_t expires_at_us = kNeverExpires;
+  std::string name;  // whose it is
 };
 // A token file: a line a token, "ROLE SHA256 EXPIRES NAME", EXPIRES "never" or ISO-8601 UTC; "#"
 // begins a comment. kInvalidArgument: file:line and what is wrong.

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kExitInternal = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitAuthentication = 4;
 constexpr int kExitDataLoss = 9;
 constexpr std::int64_t kMaxConfigBytes = 1 << 20;
 
@@ -70,6 +71,8 @@ int Complain(const absl::Status& status) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
       return kExitUsage;
+    case absl::StatusCode::kPermissionDenied:
+      return kExitAuthentication;
     case absl::StatusCode::kDataLoss:
       return kExitDataLoss;
     default:

@@ -62,7 +62,8 @@ absl::Status CoordinatorService::Start(const std::string& address,
                                        const std::optional<TlsIdentity>& tls) {
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // It answers without a token, so it is for this machine alone.
+  if (!tls) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetKeepalive(builder);

@@ -37,9 +37,11 @@ absl::StatusOr<std::string> SqliteVersion(const std::string& store_path) {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const CoordinatorConfig& config,
                                                       Clock& clock) {
   RETURN_IF_ERROR(CheckListenAddress(config.listen, config.guarded()));
+  ASSIGN_OR_RETURN(const std::optional<TlsIdentity> tls,
+                   ReadTls({config.tls_cert, config.tls_key, config.tls_ca}));
   std::unique_ptr<Daemon> daemon(new Daemon(config, clock));
   RETURN_IF_ERROR(daemon->OpenState());
-  RETURN_IF_ERROR(daemon->Serve());
+  RETURN_IF_ERROR(daemon->Serve(tls));
   daemon->forecaster_ = std::make_unique<Forecaster>(*daemon->core_, *daemon->reader_);
   daemon->collector_ = std::jthread([daemon = daemon.get()] { daemon->CollectBlobs(); });
   return daemon;
@@ -62,7 +64,7 @@ absl::Status Daemon::OpenState() {
   return absl::OkStatus();
 }
 
-absl::Status Daemon::Serve() {
+absl::Status Daemon::Serve(const std::optional<TlsIdentity>& tls) {
   CoordinatorFacts facts;
   facts.software = kSoftwareVersion;
   ASSIGN_OR_RETURN(facts.sqlite_version, SqliteVersion(config_.state_dir + kStoreFile));
@@ -71,8 +73,6 @@ absl::Status Daemon::Serve() {
   facts.started_at_us = ToMicros(clock_.Now());
   service_ = std::make_unique<CoordinatorService>(
       ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts});
-  ASSIGN_OR_RETURN(const std::optional<TlsIdentity> tls,
-                   ReadTls({config_.tls_cert, config_.tls_key, config_.tls_ca}));
   RETURN_IF_ERROR(service_->Start(config_.listen, tls));
   return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
 }

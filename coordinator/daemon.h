@@ -4,6 +4,7 @@
 #define ETUDE_COORDINATOR_DAEMON_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -19,6 +20,7 @@ namespace etude {
 class Core;
 class CoordinatorService;
 class Forecaster;
+struct TlsIdentity;
 
 inline constexpr char kSoftwareVersion[] = "0.1.0";
 inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: HOST:PORT
@@ -43,7 +45,7 @@ class Daemon {
  private:
   Daemon(const CoordinatorConfig& config, Clock& clock);
   absl::Status OpenState();
-  absl::Status Serve();
+  absl::Status Serve(const std::optional<TlsIdentity>& tls);
   void CollectBlobs();
 
   const CoordinatorConfig config_;

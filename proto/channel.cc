@@ -42,7 +42,11 @@ CoordinatorChannel::CoordinatorChannel(ChannelOptions options)
 void CoordinatorChannel::Prepare(grpc::ClientContext& context, absl::Duration deadline) const {
   // gRPC takes a point of its own real-time clock; nothing of ours compares against it.
   context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(deadline));
-  if (!options_.token.empty()) context.AddMetadata("authorization", "Bearer " + options_.token);
+  // Whatever a caller forgot: no token leaves this machine in plain text.
+  const bool safe = options_.tls || IsLoopback(options_.endpoint);
+  if (!options_.token.empty() && safe) {
+    context.AddMetadata("authorization", "Bearer " + options_.token);
+  }
 }
 
 absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {

@@ -23,8 +23,8 @@ inline constexpr absl::Duration kControlDeadline = absl::Seconds(5);
 inline constexpr absl::Duration kDataDeadline = absl::Seconds(30);
 
 struct ChannelOptions {
-  std::string endpoint;                           // "host:port"
-  std::string token;                              // sent with every call; empty: none
+  std::string endpoint;  // "host:port"
+  std::string token;     // sent with every call, over TLS or on this machine; empty: none
   std::optional<TlsIdentity> tls = std::nullopt;  // nullopt: plain text
 };
 
@@ -37,6 +37,7 @@ class CoordinatorChannel {
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   const std::string& endpoint() const { return options_.endpoint; }
+  bool secured() const { return options_.tls.has_value(); }
   // Sets the token and the deadline on a call's context, which must be fresh.
   void Prepare(grpc::ClientContext& context, absl::Duration deadline) const;
 

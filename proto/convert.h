@@ -32,7 +32,6 @@ inline constexpr std::int64_t kMaxBlobBytes = std::int64_t{1} << 34;
 inline constexpr std::int64_t kMaxAcquireWaitMs = 20000;
 inline constexpr int kMaxFilesPerArtifact = 64;
 inline constexpr int kMaxTextBytes = 4096;  // reasons, numerics, descriptions
-inline constexpr int kMaxSpecBytes = 1 << 20;
 
 // Outward.
 v1::RunState ToWire(RunState state);

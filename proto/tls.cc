@@ -1,7 +1,11 @@
 #include "proto/tls.h"
 
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/stat.h>
 
+#include <memory>
 #include <utility>
 
 #include "lib/base/file.h"
@@ -28,6 +32,45 @@ absl::Status CheckPrivate(const std::string& path) {
   return PermissionDenied("--tls-key " + path + " may be read by others; type: chmod 600 " + path);
 }
 
+template <auto Free>
+struct Freed {
+  template <typename Object>
+  void operator()(Object* object) const {
+    Free(object);
+  }
+};
+using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+
+Certificate ParseCertificate(const std::string& pem) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  return Certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+}
+
+Key ParseKey(const std::string& pem) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+}
+
+// gRPC says nothing that a person could act on of files that it cannot use.
+absl::Status CheckIdentity(const TlsFiles& files, const TlsIdentity& identity) {
+  const Certificate own = ParseCertificate(identity.cert_pem);
+  const Key key = ParseKey(identity.key_pem);
+  if (own == nullptr) {
+    return InvalidArgument("--tls-cert " + files.cert + ": it holds no certificate" + kHint);
+  }
+  if (key == nullptr) {
+    return InvalidArgument("--tls-key " + files.key + ": it holds no private key" + kHint);
+  }
+  if (ParseCertificate(identity.ca_pem) == nullptr) {
+    return InvalidArgument("--tls-ca " + files.ca + ": it holds no certificate" + kHint);
+  }
+  if (X509_check_private_key(own.get(), key.get()) == 1) return absl::OkStatus();
+  return InvalidArgument("--tls-key " + files.key + " is not the key of --tls-cert " + files.cert +
+                         "; name the pair that was made together");
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<TlsIdentity>> ReadTls(const TlsFiles& files) {
@@ -42,6 +85,7 @@ absl::StatusOr<std::optional<TlsIdentity>> ReadTls(const TlsFiles& files) {
   RETURN_IF_ERROR(CheckPrivate(files.key));
   ASSIGN_OR_RETURN(identity.key_pem, ReadPem("--tls-key", files.key));
   ASSIGN_OR_RETURN(identity.ca_pem, ReadPem("--tls-ca", files.ca));
+  RETURN_IF_ERROR(CheckIdentity(files, identity));
   return std::optional<TlsIdentity>(std::move(identity));
 }
 

@@ -27,7 +27,8 @@ struct TlsIdentity {
   std::string ca_pem;
 };
 
-// nullopt: no file is named. kInvalidArgument: only some are, or one holds no PEM; names the flags.
+// nullopt: no file is named. kInvalidArgument: only some are, one is not what it should be, or the
+// key is not the certificate's; names the flags.
 // kPermissionDenied: group or others may read the key. kNotFound.
 absl::StatusOr<std::optional<TlsIdentity>> ReadTls(const TlsFiles& files);
 

@@ -110,8 +110,19 @@ absl::Status ReadConfig(const CLI::App& app, const Flags& flags, AgentSettings& 
     settings.connect_timeout = absl::Seconds(flags.connect_timeout_s);
   }
   settings.endpoint = FirstOf(settings.endpoint, Environment("ETUDE_ENDPOINT"), "127.0.0.1:7433");
-  settings.token_file =
-      FirstOf(settings.token_file, Environment("ETUDE_TOKEN_FILE"), DefaultStateDir() + "/token");
+  settings.tls_cert = FirstOf(settings.tls_cert, Environment("ETUDE_TLS_CERT"), "");
+  settings.tls_key = FirstOf(settings.tls_key, Environment("ETUDE_TLS_KEY"), "");
+  settings.tls_ca = FirstOf(settings.tls_ca, Environment("ETUDE_TLS_CA"), "");
+  settings.token_file = FirstOf(settings.token_file, Environment("ETUDE_TOKEN_FILE"), "");
+  if (settings.token_file.empty()) {
+    // The token of this machine's coordinator opens that one alone.
+    if (!IsLoopback(settings.endpoint)) {
+      return InvalidArgument("the coordinator at " + settings.endpoint +
+                             " is on another machine: name a worker's token with --token-file FILE "
+                             "(etude token new worker)");
+    }
+    settings.token_file = DefaultStateDir() + "/token";
+  }
   settings.state_dir = FirstOf(settings.state_dir, "", DefaultStateDir() + "/worker");
   settings.name = FirstOf(settings.name, "", HostName());
   return CheckSettings(settings);
@@ -246,7 +257,7 @@ int main(int argc, char** argv) {
                  "default $ETUDE_TOKEN_FILE, else token in the coordinator's state directory");
   app.add_option(
       "--tls-cert", flags.settings.tls_cert,
-      "for a coordinator on another machine: its certificate, as etude cert init makes it");
+      "this worker's certificate, for a coordinator on another machine (etude cert init)");
   app.add_option("--tls-key", flags.settings.tls_key, "and the private key of it");
   app.add_option("--tls-ca", flags.settings.tls_ca, "whose certificate the coordinator must show");
   app.add_option("--state", flags.settings.state_dir,

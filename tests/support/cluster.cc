@@ -100,8 +100,9 @@ std::vector<std::string> Cluster::TlsFlags(const std::string& name) const {
 
 ProcessOptions Cluster::Options(const std::string& output) {
   ProcessOptions options;
-  options.environment = {"ETUDE_STATE=" + directory_ + "/coordinator",
-                         "ETUDE_ENDPOINT=" + endpoint(),
+  // A client on another host sees nothing of the coordinator's directory.
+  const std::string state = options_.network == nullptr ? "/coordinator" : "/client";
+  options.environment = {"ETUDE_STATE=" + directory_ + state, "ETUDE_ENDPOINT=" + endpoint(),
                          "XDG_CONFIG_HOME=" + directory_ + "/config"};
   if (tls()) {
     const std::string tls = tls_directory();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -16,6 +17,7 @@ using testing::HasSubstr;
 constexpr int kAuth = 4;
 constexpr int kUnreachable = 5;
 constexpr double kRunSeconds = 240;
+constexpr double kSilenceSeconds = 60;  // a lease is 15 s
 
 // Both families, some ten seconds each.
 constexpr char kSpec[] = R"(
@@ -31,11 +33,11 @@ lr = 3e-3
 lr = 1e-2
 [[grid]]
 transformer = ["2x32x2"]
-tokens = ["400k"]
+tokens = ["1M"]
 seeds  = [7]
 [[grid]]
 lstm   = ["1x48"]
-tokens = ["400k"]
+tokens = ["1M"]
 seeds  = [7]
 [eval]
 curve = { points = 6, tokens = "4k" }
@@ -59,6 +61,10 @@ TEST_F(TlsTest, OnlyACallerWithACertificateOfTheAuthorityIsHeard) {
       {"ETUDE_TLS_CERT=" + other + "/client.pem", "ETUDE_TLS_KEY=" + other + "/client.key"},
       {"sweep", "ls"});
   EXPECT_EQ(stranger.status, kUnreachable) << stranger.out;
+  const CommandResult impostor =
+      cluster_.EtudeWith({"ETUDE_TLS_CA=" + other + "/ca.pem"}, {"sweep", "ls"});
+  EXPECT_EQ(impostor.status, kUnreachable) << "a coordinator of another authority is not believed";
+  EXPECT_THAT(impostor.err, HasSubstr("--tls-ca"));
 }
 
 TEST_F(TlsTest, ATokenMayWhatItsRoleMay) {
@@ -128,6 +134,14 @@ std::vector<std::string> AYearAgo() {
 
 // Four hosts that share no files but the programs; one's clock is a year off, its cable is pulled
 // and plugged in again, and the coordinator dies and comes back.
+std::string WorkerState(Cluster& cluster, const std::string& name) {
+  const auto listed = cluster.EtudeJson({"worker", "ls"});
+  for (const auto& worker : listed.at("workers")) {
+    if (worker.at("worker").get<std::string>().rfind(name, 0) == 0) return worker.at("state");
+  }
+  return "unknown";
+}
+
 TEST(NetworkTest, ASweepOverMutualTlsSurvivesACutLinkAndARestart) {
   if (!Network::IsAvailable()) GTEST_SKIP() << "NOT TESTED: network namespaces need root and `ip`";
   const std::map<std::string, std::string> undisturbed = Undisturbed();
@@ -140,11 +154,18 @@ TEST(NetworkTest, ASweepOverMutualTlsSurvivesACutLinkAndARestart) {
   ASSERT_EQ(cluster.Submit(kSpec, /*wait=*/false).status, 0);
   const std::vector<std::string> runs = cluster.RunsOf("remote");
   ASSERT_TRUE(Eventually(kRunSeconds, [&] { return cluster.StepOf(runs[0]) > 100; }));
+  // The coordinator lives, and notices that one has gone silent; one trains on.
   network.Cut("one");
+  EXPECT_TRUE(
+      Eventually(kSilenceSeconds, [&] { return WorkerState(cluster, "one") == "offline"; }));
+  const bool one_holds_a_run =
+      std::ranges::any_of(runs, [&](const auto& run) { return cluster.StateOf(run) == "running"; });
+  EXPECT_TRUE(one_holds_a_run) << "nothing was left to disturb";
+  network.Heal("one");
+  EXPECT_TRUE(Eventually(kSilenceSeconds, [&] { return WorkerState(cluster, "one") == "online"; }));
   cluster.coordinator().Signal(SIGKILL);
   ASSERT_TRUE(cluster.coordinator().Wait(10));
   cluster.StartCoordinator();
-  network.Heal("one");
   const CommandResult waited = cluster.Etude({"sweep", "wait", "remote"}, kRunSeconds);
   ASSERT_EQ(waited.status, 0) << waited.err;
   for (const std::string& run : runs) {

@@ -84,7 +84,7 @@ TEST_F(CertificatesTest, AClockAYearOffStillBelievesThem) {
 
 TEST(CertificateHostsTest, OnlyNamesAndAddressesAreHosts) {
   EXPECT_TRUE(MakeCertificates({"a-b.example", "::1"}, kNow).ok());
-  for (const char* bad : {"", "host:7433", "a b", "a,DNS:evil", "*"}) {
+  for (const char* bad : {"", "host:7433", "a b", "a,DNS:evil", "*", "10.0.0.300"}) {
     EXPECT_EQ(MakeCertificates({bad}, kNow).status().code(), absl::StatusCode::kInvalidArgument)
         << bad;
   }

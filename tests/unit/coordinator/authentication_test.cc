@@ -86,31 +86,67 @@ TEST(AuthenticationCheckTest, HealthIsOpenAndUnknownCallsAreRefusedEvenWithTheTo
             absl::StatusCode::kPermissionDenied);
 }
 
-// Every call of the table with every role and a token that is missing, wrong, expired or right.
-TEST(AuthorisationTest, EachRoleMayWhatTheTableSaysAndNothingElse) {
-  const std::map<Role, std::set<Access>> may = {
-      {Role::kRead, {Access::kRead, Access::kBlobRead}},
-      {Role::kSubmit, {Access::kRead, Access::kSubmit, Access::kBlobRead, Access::kBlobWrite}},
-      {Role::kAdmin,
-       {Access::kRead, Access::kSubmit, Access::kAdmin, Access::kBlobRead, Access::kBlobWrite}},
-      {Role::kWorker, {Access::kWorker, Access::kBlobRead, Access::kBlobWrite}}};
+constexpr char kReaders[] = "read submit admin";
+constexpr char kSubmitters[] = "submit admin";
+constexpr char kWorkers[] = "worker";
+
+// Written beside the table, not made from it: which roles may make each call.
+const std::map<std::string, std::string>& Expected() {
+  static const auto& expected =
+      *new std::map<std::string, std::string>{{"WorkerService/Register", kWorkers},
+                                              {"WorkerService/Acquire", kWorkers},
+                                              {"WorkerService/Heartbeat", kWorkers},
+                                              {"WorkerService/Report", kWorkers},
+                                              {"WorkerService/CommitCheckpoint", kWorkers},
+                                              {"WorkerService/Finish", kWorkers},
+                                              {"BlobService/Stat", "read submit admin worker"},
+                                              {"BlobService/Read", "read submit admin worker"},
+                                              {"BlobService/Write", "submit admin worker"},
+                                              {"ClientService/GetInfo", kReaders},
+                                              {"ClientService/PushCorpus", kSubmitters},
+                                              {"ClientService/GetCorpus", kReaders},
+                                              {"ClientService/ListCorpora", kReaders},
+                                              {"ClientService/SubmitSweep", kSubmitters},
+                                              {"ClientService/ListSweeps", kReaders},
+                                              {"ClientService/GetSweep", kReaders},
+                                              {"ClientService/WatchSweep", kReaders},
+                                              {"ClientService/CancelSweep", kSubmitters},
+                                              {"ClientService/ListRuns", kReaders},
+                                              {"ClientService/GetRun", kReaders},
+                                              {"ClientService/GetCurve", kReaders},
+                                              {"ClientService/FitSweep", kReaders},
+                                              {"ClientService/ListPredictions", kReaders},
+                                              {"ClientService/ListWorkers", kReaders}};
+  return expected;
+}
+
+// Every call with every role and a token that is missing, wrong, expired or right.
+TEST(AuthorisationTest, EachRoleMayWhatIsExpectedAndNothingElse) {
+  constexpr absl::StatusCode kNobody = absl::StatusCode::kUnauthenticated;
   StoppedClock clock;
-  for (const auto& [role, allowed] : may) {
-    const Authentication now({{role, Sha256Hex("right"), 0, "r"}}, "/token", clock);
+  for (const Role role : {Role::kRead, Role::kSubmit, Role::kAdmin, Role::kWorker}) {
+    const std::string name(RoleName(role));
+    const Authentication now({{role, Sha256Hex("right"), kNeverExpires, "r"}}, "/token", clock);
     const Authentication past({{role, Sha256Hex("right"), ToMicros(clock.Now()), "r"}}, "/token",
                               clock);
-    for (const CallRule& rule : CallRules()) {
-      if (rule.access == Access::kOpen) continue;
-      const std::string what = std::string(RoleName(role)) + " " + std::string(rule.method);
-      const absl::StatusCode right = allowed.contains(rule.access)
-                                         ? absl::StatusCode::kOk
-                                         : absl::StatusCode::kPermissionDenied;
-      constexpr absl::StatusCode kNobody = absl::StatusCode::kUnauthenticated;
-      EXPECT_EQ(now.Check(rule.method, "Bearer right").code(), right) << what;
-      EXPECT_EQ(now.Check(rule.method, std::nullopt).code(), kNobody) << what;
-      EXPECT_EQ(now.Check(rule.method, "Bearer wrong").code(), kNobody) << what;
-      EXPECT_EQ(past.Check(rule.method, "Bearer right").code(), kNobody) << what;
+    for (const auto& [call, roles] : Expected()) {
+      const std::string method = "/etude.v1." + call;
+      const bool may = (" " + roles + " ").find(" " + name + " ") != std::string::npos;
+      EXPECT_EQ(now.Check(method, "Bearer right").code(),
+                may ? absl::StatusCode::kOk : absl::StatusCode::kPermissionDenied)
+          << name << " " << call;
+      EXPECT_EQ(now.Check(method, std::nullopt).code(), kNobody) << name << " " << call;
+      EXPECT_EQ(now.Check(method, "Bearer wrong").code(), kNobody) << name << " " << call;
+      EXPECT_EQ(past.Check(method, "Bearer right").code(), kNobody) << name << " " << call;
     }
+  }
+}
+
+TEST(AuthorisationTest, EveryCallIsExpected) {
+  for (const CallRule& rule : CallRules()) {
+    if (rule.access == Access::kOpen) continue;
+    EXPECT_TRUE(Expected().contains(std::string(rule.method.substr(rule.method.find('.') + 4))))
+        << rule.method;
   }
 }
 
@@ -122,7 +158,7 @@ TEST(TokenFileTest, ALineIsATokensRoleHashExpiryAndName) {
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_EQ(records->size(), 2u);
   EXPECT_EQ(records->at(0).role, Role::kWorker);
-  EXPECT_EQ(records->at(0).expires_at_us, 0);
+  EXPECT_EQ(records->at(0).expires_at_us, kNeverExpires);
   EXPECT_EQ(records->at(1).name, "ana");
   EXPECT_EQ(ToIso8601(FromMicros(records->at(1).expires_at_us)).substr(0, 10), "2030-01-31");
   for (const std::string& bad :
@@ -131,7 +167,23 @@ TEST(TokenFileTest, ALineIsATokensRoleHashExpiryAndName) {
     const absl::Status status = ParseTokenFile("\n" + bad, "tokens").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad;
     EXPECT_NE(MessageOf(status).find("tokens:2"), std::string::npos) << MessageOf(status);
+    EXPECT_EQ(MessageOf(status).find("etude_abc"), std::string::npos) << "a token is never printed";
   }
+}
+
+TEST(TokenFileTest, ATokenGivenForTheListIsNotPrinted) {
+  const absl::Status status = ParseTokenFile("etude_0123456789\n", "worker.token").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(MessageOf(status).find("0123456789"), std::string::npos) << MessageOf(status);
+}
+
+TEST(TokenFileTest, AnExpiryLongAgoIsNotNever) {
+  const auto records =
+      ParseTokenFile("admin " + Sha256Hex("t") + " 1970-01-01T00:00:00Z gone\n", "tokens");
+  ASSERT_TRUE(records.ok());
+  StoppedClock clock;
+  const Authentication authentication(*records, "/token", clock);
+  EXPECT_EQ(authentication.Check(kMethod, "Bearer t").code(), absl::StatusCode::kUnauthenticated);
 }
 
 TEST(ListenAddressTest, OnlyThisMachinesAddressesAreTaken) {

@@ -57,7 +57,8 @@ TEST(IntervalTest, LeastSquaresProfileOfALinearParameterIsStudents) {
                    {Parameter::kB, 410.7},
                    {Parameter::kAlpha, 0.34},
                    {Parameter::kBeta, 0.28}};
-  const Estimate& e = *FitLaw(rows, options)->Find(Parameter::kE);
+  const Fit fit = FitLaw(rows, options).value();
+  const Estimate& e = *fit.Find(Parameter::kE);
   constexpr double kT24 = 2.0638985616280205;  // scipy 1.17.1, stats.t.ppf(0.975, 24)
   EXPECT_NEAR((e.ci95.high - e.ci95.low) / 2, kT24 * e.se, 0.02 * kT24 * e.se);
 }

@@ -3,9 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <string>
 
 #include "lib/base/file.h"
 #include "lib/base/status.h"
@@ -15,7 +20,32 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr char kPem[] = "-----BEGIN CERTIFICATE-----\n";
+// A self-signed certificate, good for these tests alone, and its key.
+struct Pem {
+  std::string cert;
+  std::string key;
+};
+Pem MakePem() {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_set_pubkey(certificate, key);
+  X509_sign(certificate, key, EVP_sha256());
+  BIO* bios[] = {BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem())};
+  PEM_write_bio_X509(bios[0], certificate);
+  PEM_write_bio_PrivateKey(bios[1], key, nullptr, nullptr, 0, nullptr, nullptr);
+  std::string texts[2];
+  for (int i = 0; i < 2; ++i) {
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(bios[i], &bytes);
+    texts[i].assign(bytes, static_cast<std::size_t>(size));
+    BIO_free(bios[i]);
+  }
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return {texts[0], texts[1]};
+}
 
 class TlsFilesTest : public testing::Test {
  protected:
@@ -23,9 +53,10 @@ class TlsFilesTest : public testing::Test {
     std::string path = testing::TempDir() + "etude.tls.XXXXXX";
     EXPECT_NE(mkdtemp(path.data()), nullptr);
     files_ = {path + "/cert.pem", path + "/cert.key", path + "/ca.pem"};
-    for (const std::string& file : {files_.cert, files_.key, files_.ca}) {
-      EXPECT_TRUE(WriteFileAtomically(file, kPem, 0600).ok());
-    }
+    const Pem pem = MakePem();
+    EXPECT_TRUE(WriteFileAtomically(files_.cert, pem.cert, 0600).ok());
+    EXPECT_TRUE(WriteFileAtomically(files_.key, pem.key, 0600).ok());
+    EXPECT_TRUE(WriteFileAtomically(files_.ca, pem.cert, 0600).ok());
   }
   ~TlsFilesTest() override {
     std::filesystem::remove_all(std::filesystem::path(files_.cert).parent_path());
@@ -34,8 +65,20 @@ class TlsFilesTest : public testing::Test {
 };
 
 TEST_F(TlsFilesTest, AllThreeMakeAnIdentityAndNoneMakesNone) {
-  EXPECT_TRUE(ReadTls(files_).value().has_value());
+  const auto identity = ReadTls(files_);
+  ASSERT_TRUE(identity.ok()) << identity.status();
+  EXPECT_TRUE(identity->has_value());
   EXPECT_FALSE(ReadTls({}).value().has_value());
+}
+
+TEST_F(TlsFilesTest, AKeyOfAnotherCertificateIsRefused) {
+  ASSERT_TRUE(WriteFileAtomically(files_.key, MakePem().key, 0600).ok());
+  EXPECT_THAT(MessageOf(ReadTls(files_).status()), HasSubstr("is not the key of --tls-cert"));
+}
+
+TEST_F(TlsFilesTest, AKeyInPlaceOfACertificateIsRefused) {
+  files_.ca = files_.key;
+  EXPECT_THAT(MessageOf(ReadTls(files_).status()), HasSubstr("--tls-ca"));
 }
 
 TEST_F(TlsFilesTest, SomeOfThemAreRefusedByTheirFlags) {
