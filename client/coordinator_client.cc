@@ -147,8 +147,8 @@ struct CoordinatorClient::Wire {
                          " did not answer in time: " + MessageOf(status));
     }
     if (status.code() != absl::StatusCode::kUnavailable) return status;
-    const absl::Status away = Unavailable("no coordinator can be reached at " + channel.endpoint() +
-                                          ": " + ShortReason(MessageOf(status)));
+    absl::Status away = Unavailable("no coordinator can be reached at " + channel.endpoint() +
+                                    ": " + ShortReason(MessageOf(status)));
     if (IsLoopback(channel.endpoint()) && !channel.secured()) return away;
     return WithHint(away,
                     "etude doctor; it must run there, and --tls-ca, --tls-cert and --tls-key be of "
