@@ -38,7 +38,8 @@ Agent::Agent(AgentOptions options, Transport& transport, Spawner& spawner, absl:
                .next_call = &next_call_},
       register_backoff_(MakeBackoff(options_.jitter_seed)),
       started_at_(now),
-      stream_backoff_(MakeBackoff(options_.jitter_seed + 1)) {
+      stream_backoff_(MakeBackoff(options_.jitter_seed + 1)),
+      busy_at_(now) {
   for (int number = 0; number < options_.worker.slots; ++number) {
     const std::uint64_t seed = options_.jitter_seed + 2 * static_cast<std::uint64_t>(number) + 2;
     slots_.push_back({.number = number,
@@ -76,6 +77,7 @@ void Agent::Advance(absl::Time now) {
   std::erase_if(recovered_,
                 [](const auto& work) { return work->stage() == AttemptWork::Stage::kOver; });
   AdvanceReport(now);
+  AdvanceIdle(now);
   AdvanceStop(now);
 }
 
@@ -326,7 +328,8 @@ void Agent::On(const TrainerExited& event, absl::Time now) {
 void Agent::AdvanceAcquire(Slot& slot, absl::Time now) {
   const bool free = slot.work == nullptr && slot.acquire == 0 && slot.ready && !slot.stopped;
   // A slot that holds a lease would be given it again, so what was left must be settled first.
-  if (!free || !registered_ || draining() || !recovered_.empty() || now < slot.acquire_after) {
+  if (!free || !registered_ || draining() || !recovered_.empty() || now < slot.acquire_after ||
+      idle(now)) {
     return;
   }
   slot.acquire = next_call_++;
@@ -460,6 +463,16 @@ void Agent::AdvanceStop(absl::Time now) {
                     all.size()));
     done_ = true;
   }
+}
+
+// A job that is being asked for may still come, and is then trained.
+void Agent::AdvanceIdle(absl::Time now) {
+  if (!ever_registered_ || !AllWork().empty()) busy_at_ = now;
+  const bool asking =
+      std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.acquire != 0; });
+  if (asking || stop_asked_ || !idle(now)) return;
+  LogInfo(fmt::format("no job for {:g} s", absl::ToDoubleSeconds(options_.idle_exit)));
+  On(StopAsked{}, now);
 }
 
 template <typename Answer>

@@ -43,6 +43,7 @@ struct AgentOptions {
   absl::Duration checkpoint_every = absl::Seconds(30);
   absl::Duration upload_every = absl::Seconds(300);
   absl::Duration connect_timeout = absl::InfiniteDuration();  // for the first registration
+  absl::Duration idle_exit = absl::InfiniteDuration();  // without a job for so long, it is done
   std::uint64_t jitter_seed = 1;
 };
 
@@ -66,11 +67,13 @@ class Agent {
   absl::Duration NextWait() const;
 
   // True once the process should end: everything held is released after StopAsked, or the time for
-  // that is over, or exit_status() is an error.
+  // that is over, or no job came for idle_exit, or exit_status() is an error.
   bool done() const { return done_; }
   // kUnauthenticated, kPermissionDenied: the token is wrong. kUnavailable: no coordinator within
   // connect_timeout. kInternal: trainers do not start. kFailedPrecondition: versions do not fit.
   const absl::Status& exit_status() const { return exit_status_; }
+  // Known to a coordinator that answers.
+  bool connected() const { return registered_ && reachable_; }
 
  private:
   struct Slot {
@@ -132,6 +135,8 @@ class Agent {
   void On(const StopAsked& event, absl::Time now);
   void StartDraining(const std::string& reason);
   void AdvanceStop(absl::Time now);
+  void AdvanceIdle(absl::Time now);
+  bool idle(absl::Time now) const { return now - busy_at_ >= options_.idle_exit; }
 
   // Answers to calls of an attempt or of the corpora.
   template <typename Answer>
@@ -172,6 +177,7 @@ class Agent {
   std::uint64_t acknowledged_ = 0;  // sequence
   absl::Time progress_at_ = absl::InfinitePast();
 
+  absl::Time busy_at_;  // when it last had work, or was not known to a coordinator yet
   bool stop_asked_ = false;
   bool operator_drain_ = false;
   absl::Time stop_deadline_ = absl::InfiniteFuture();

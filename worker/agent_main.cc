@@ -17,6 +17,7 @@
 #include "worker/agent.h"
 #include "worker/agent_settings.h"
 #include "worker/coordinator_client.h"
+#include "worker/health.h"
 #include "worker/machine.h"
 #include "worker/process_spawner.h"
 
@@ -88,6 +89,8 @@ struct Flags {
   std::string config;
   std::string log_level = "info";
   double connect_timeout_s = 0;
+  double idle_exit_s = 0;
+  std::string probe;
 };
 
 absl::Status ReadConfig(const CLI::App& app, const Flags& flags, AgentSettings& settings) {
@@ -109,6 +112,7 @@ absl::Status ReadConfig(const CLI::App& app, const Flags& flags, AgentSettings& 
   if (app.count("--connect-timeout") > 0) {
     settings.connect_timeout = absl::Seconds(flags.connect_timeout_s);
   }
+  if (app.count("--idle-exit") > 0) settings.idle_exit = absl::Seconds(flags.idle_exit_s);
   settings.endpoint = FirstOf(settings.endpoint, Environment("ETUDE_ENDPOINT"), "127.0.0.1:7433");
   settings.tls_cert = FirstOf(settings.tls_cert, Environment("ETUDE_TLS_CERT"), "");
   settings.tls_key = FirstOf(settings.tls_key, Environment("ETUDE_TLS_KEY"), "");
@@ -182,6 +186,7 @@ absl::StatusOr<AgentOptions> MakeOptions(const AgentSettings& settings) {
   options.checkpoint_every = settings.checkpoint_every;
   options.upload_every = settings.upload_every;
   options.connect_timeout = settings.connect_timeout;
+  options.idle_exit = settings.idle_exit;
   options.jitter_seed = std::hash<WorkerId>()(options.worker.id);
   return options;
 }
@@ -215,8 +220,10 @@ absl::Status RunAgent(const AgentSettings& settings) {
   Agent agent(std::move(options), client, spawner, clock.MonotonicNow());
   const std::jthread signals(
       [&events](const std::stop_token& stop) { HandleSignals(stop, events); });
+  Health health(settings.state_dir);
   while (!agent.done()) {
     agent.Tick(clock.MonotonicNow());
+    health.Note(agent.connected(), clock.MonotonicNow());
     const std::optional<Event> event = events.Pop(agent.NextWait());
     if (event) agent.Handle(*event, clock.MonotonicNow());
   }
@@ -236,6 +243,11 @@ int RunWorker(const CLI::App& app, const Flags& flags) {
   StartLog("etude-worker", level);
   AgentSettings settings;
   absl::Status status = ReadConfig(app, flags, settings);
+  if (status.ok() && !flags.probe.empty()) {
+    status = Probe(settings.state_dir, flags.probe == "ready", SystemClock().MonotonicNow());
+    if (!status.ok()) fmt::print(stderr, "etude-worker: {}\n", MessageOf(status));
+    return status.ok() ? EXIT_SUCCESS : kExitInternal;
+  }
   if (status.ok()) status = RunAgent(settings);
   if (!status.ok()) {
     fmt::print(stderr, "etude-worker: {}\n", MessageOf(status));
@@ -269,6 +281,13 @@ int main(int argc, char** argv) {
   app.add_option("--config", flags.config, "settings, as in configs/worker.toml");
   app.add_option("--connect-timeout", flags.connect_timeout_s,
                  "seconds to wait for a coordinator at the start; default for ever");
+  app.add_option("--idle-exit", flags.idle_exit_s,
+                 "end after so many seconds without a job; default never")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--probe", flags.probe,
+                 "say by the exit code whether the worker of --state lives (live), or is known to "
+                 "a coordinator that answers (ready)")
+      ->check(CLI::IsMember({"live", "ready"}));
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.set_version_flag("--version", std::string("etude-worker ") + ETUDE_VERSION);

@@ -36,7 +36,8 @@ struct SecondsKey {
 };
 constexpr SecondsKey kSeconds[] = {{"checkpoint_seconds", &AgentSettings::checkpoint_every},
                                    {"upload_seconds", &AgentSettings::upload_every},
-                                   {"connect_timeout_seconds", &AgentSettings::connect_timeout}};
+                                   {"connect_timeout_seconds", &AgentSettings::connect_timeout},
+                                   {"idle_exit_seconds", &AgentSettings::idle_exit}};
 
 std::string KnownKeys() {
   std::string known;

@@ -27,6 +27,7 @@ struct AgentSettings {
   absl::Duration checkpoint_every = absl::Seconds(30);
   absl::Duration upload_every = absl::Seconds(300);
   absl::Duration connect_timeout = absl::InfiniteDuration();
+  absl::Duration idle_exit = absl::InfiniteDuration();
 };
 
 // Changes in `settings` what the TOML names. Strict: every key that is unknown, of the wrong type

@@ -67,6 +67,13 @@ void FakeCoordinator::Lease() {
   }
 }
 
+void FakeCoordinator::EndPolls() {
+  for (const auto& [call, slot] : polls_) {
+    events_.push_back(AcquireAnswered{call, slot, Acquisition{std::nullopt, "no job"}});
+  }
+  polls_.clear();
+}
+
 void FakeCoordinator::StopAcquiring() {
   for (const auto& [call, slot] : polls_) {
     events_.push_back(AcquireAnswered{call, slot, Cancelled("stopped")});

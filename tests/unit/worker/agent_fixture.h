@@ -64,6 +64,8 @@ class FakeCoordinator : public Transport {
 
   // Answers long polls that wait, if there is a job.
   void Lease();
+  // Answers long polls that wait with no job, as when their time is over.
+  void EndPolls();
 
  private:
   std::vector<Directive> DirectivesFor(const std::vector<Held>& held) const;

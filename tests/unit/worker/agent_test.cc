@@ -184,5 +184,49 @@ TEST_F(AgentTest, ADrainedWorkerReleasesAndTakesJobsAgainWhenUndrained) {
   EXPECT_TRUE(spawner_->training());
 }
 
+// Past the time that options_.idle_exit gives it, while it asks for a job.
+class IdleWorkerTest : public AgentTest {
+ protected:
+  void SetUp() override {
+    options_.idle_exit = absl::Seconds(60);
+    StartAgent();
+    Pass(absl::Seconds(61));
+  }
+};
+
+TEST_F(IdleWorkerTest, EndsOnceItsQuestionForAJobIsAnsweredWithNone) {
+  EXPECT_FALSE(agent_->done()) << "a job may still come";
+  coordinator_.EndPolls();
+  Pass(absl::Seconds(1));
+  EXPECT_TRUE(agent_->done());
+  EXPECT_TRUE(agent_->exit_status().ok());
+}
+
+TEST_F(IdleWorkerTest, TrainsAJobThatComesAtTheLastMomentAndCountsAnew) {
+  coordinator_.queue.push_back(MakeAssignment(1, 10));
+  coordinator_.Lease();
+  Pass(absl::Seconds(1));
+  ASSERT_TRUE(spawner_->training());
+  spawner_->Complete();
+  Pass(absl::Seconds(59));
+  coordinator_.EndPolls();
+  Pass(absl::Milliseconds(300));
+  EXPECT_FALSE(agent_->done());
+  Pass(absl::Seconds(5));
+  coordinator_.EndPolls();
+  Pass(absl::Seconds(1));
+  EXPECT_TRUE(agent_->done());
+  EXPECT_THAT(coordinator_.journal,
+              ElementsAre("commit best 10", "commit last 10", "finish succeeded"));
+}
+
+TEST_F(AgentTest, TrainingIsNotIdleHoweverLongItTakes) {
+  options_.idle_exit = absl::Seconds(60);
+  StartTraining();
+  Pass(absl::Minutes(5));
+  EXPECT_FALSE(agent_->done());
+  EXPECT_TRUE(spawner_->training());
+}
+
 }  // namespace
 }  // namespace etude
