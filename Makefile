@@ -1,5 +1,5 @@
 # No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
-.PHONY: build setup demo test lint sanitize clean
+.PHONY: build setup demo test lint sanitize package clean
 
 build: setup
 	cmake --preset default
@@ -28,6 +28,11 @@ sanitize: setup
 	cmake --preset thread
 	cmake --build --preset thread
 	ctest --preset thread
+
+package: build
+	cmake -E rm -rf build/packages
+	cpack --config build/CPackConfig.cmake
+	@tests/package/check_package build/packages
 
 clean:
 	cmake -E rm -rf build
