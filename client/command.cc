@@ -191,6 +191,7 @@ void MakeCommands(CommandTree& tree) {
   AddExport(tree);
   AddCert(tree);
   AddToken(tree);
+  AddFleet(tree);
   AddDoctor(tree);
 }
 

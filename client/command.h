@@ -100,6 +100,7 @@ void AddPlot(CommandTree& tree);
 void AddExport(CommandTree& tree);
 void AddCert(CommandTree& tree);
 void AddToken(CommandTree& tree);
+void AddFleet(CommandTree& tree);
 void AddDoctor(CommandTree& tree);
 void MakeCommands(CommandTree& tree);
 

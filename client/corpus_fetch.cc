@@ -1,12 +1,7 @@
 #include "client/corpus_fetch.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-#include "lib/base/clock.h"
+#include "client/external_command.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
@@ -36,7 +31,6 @@ constexpr char kCorpusFolder[] = "music21/corpus";  // within the wheel
 constexpr char kSourceFile[] = "SOURCE.json";
 constexpr std::int64_t kMaxWheelFileBytes = std::int64_t{8} << 20;  // the largest is below 1 MB
 constexpr std::int64_t kMaxSourceJsonBytes = std::int64_t{8} << 20;
-constexpr std::size_t kMaxErrorBytes = 8192;  // of a child's stderr; the newest are kept
 constexpr absl::Duration kMaxChildTime = absl::Minutes(10);
 
 constexpr char kFolkNote[] =
@@ -115,104 +109,40 @@ class ScratchDirectory {
   fs::path path_;
 };
 
-// How a child ended.
-struct ChildExit {
-  int code = 0;  // 128 + signal if it was killed
-  std::string last_error_line;
-};
-
-std::string LastLine(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  const std::size_t start = text.find_last_of('\n');
-  return std::string(start == std::string_view::npos ? text : text.substr(start + 1));
-}
-
-// Reads until the child closes its end; false when the deadline comes first.
-bool DrainUntil(int fd, absl::Time deadline, std::string& text) {
-  char buffer[4096];
-  for (;;) {
-    const absl::Duration left = deadline - SystemClock().MonotonicNow();
-    if (left <= absl::ZeroDuration()) return false;
-    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-    const int ready = poll(&waiting, 1, static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
-    if (ready < 0 && errno != EINTR) return true;
-    if (ready <= 0) continue;
-    const ssize_t count = read(fd, buffer, sizeof(buffer));
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return true;
-    text.append(buffer, static_cast<std::size_t>(count));
-    if (text.size() > kMaxErrorBytes) text.erase(0, text.size() - kMaxErrorBytes);
-  }
-}
-
-absl::StatusOr<pid_t> Spawn(const std::vector<std::string>& arguments, int stderr_fd) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, stderr_fd, STDERR_FILENO);
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) {
-    return NotFound(fmt::format("{} was not found; install it with: apt-get install python3-pip",
-                                arguments[0]));
-  }
-  if (error != 0) return FromErrno(error, "start " + arguments[0]);
-  return pid;
-}
-
-// Runs a program, found in PATH, with exactly these arguments. kDeadlineExceeded: killed after
-// kMaxChildTime.
-absl::StatusOr<ChildExit> RunChild(const std::vector<std::string>& arguments) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno(errno, "make a pipe");
-  const absl::StatusOr<pid_t> pid = Spawn(arguments, ends[1]);
-  close(ends[1]);
-  std::string errors;
-  bool in_time = true;
-  if (pid.ok()) {
-    in_time = DrainUntil(ends[0], SystemClock().MonotonicNow() + kMaxChildTime, errors);
-  }
-  close(ends[0]);
-  RETURN_IF_ERROR(pid.status());
-  if (!in_time) kill(*pid, SIGKILL);
-  int state = 0;
-  while (waitpid(*pid, &state, 0) < 0) {
-    if (errno != EINTR) return FromErrno(errno, "wait for " + arguments[0]);
-  }
-  if (!in_time) {
-    return DeadlineExceeded(fmt::format("{} did not end within {} minutes", arguments[0],
-                                        absl::ToInt64Minutes(kMaxChildTime)));
-  }
-  return ChildExit{.code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state),
-                   .last_error_line = LastLine(errors)};
-}
-
 std::vector<std::string> DownloadCommand(const std::string& destination) {
-  return {"python3",  "-m",         "pip",
-          "download", "--no-deps",  "--only-binary",
-          ":all:",    "--no-input", "--disable-pip-version-check",
-          "--dest",   destination,  kPackage};
+  return {"-m",
+          "pip",
+          "download",
+          "--no-deps",
+          "--only-binary",
+          ":all:",
+          "--no-input",
+          "--disable-pip-version-check",
+          "--dest",
+          destination,
+          kPackage};
+}
+
+absl::StatusOr<ExternalResult> RunPython(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "python3");
+  return RunExternal({.arguments = std::move(arguments), .limit = kMaxChildTime});
 }
 
 absl::Status CheckPip() {
-  ASSIGN_OR_RETURN(const ChildExit exit, RunChild({"python3", "-m", "pip", "--version"}));
-  if (exit.code == 0) return absl::OkStatus();
+  const absl::StatusOr<ExternalResult> exit = RunPython({"-m", "pip", "--version"});
+  if (exit.ok() && exit->status == 0) return absl::OkStatus();
+  if (!exit.ok() && !absl::IsNotFound(exit.status())) return exit.status();
   return NotFound(
       fmt::format("python3 has no pip ({}); install it with: apt-get install python3-pip",
-                  exit.last_error_line));
+                  exit.ok() ? LastLineOf(exit->err) : MessageOf(exit.status())));
 }
 
 absl::StatusOr<fs::path> DownloadWheel(const fs::path& scratch, const std::string& retry) {
   RETURN_IF_ERROR(CheckPip());
-  ASSIGN_OR_RETURN(const ChildExit exit, RunChild(DownloadCommand(scratch.string())));
-  if (exit.code != 0) {
+  ASSIGN_OR_RETURN(const ExternalResult exit, RunPython(DownloadCommand(scratch.string())));
+  if (exit.status != 0) {
     return Unavailable(fmt::format("pip could not fetch {}: {}; when the network is back, type: {}",
-                                   kPackage, exit.last_error_line, retry));
+                                   kPackage, LastLineOf(exit.err), retry));
   }
   const fs::path wheel = scratch / kWheel;
   const absl::StatusOr<std::string> sha256 = Sha256HexOfFile(wheel.string());
@@ -230,11 +160,11 @@ absl::StatusOr<fs::path> DownloadWheel(const fs::path& scratch, const std::strin
 }
 
 absl::Status Unpack(const fs::path& wheel, const fs::path& destination) {
-  ASSIGN_OR_RETURN(const ChildExit exit, RunChild({"python3", "-m", "zipfile", "-e", wheel.string(),
-                                                   destination.string()}));
-  if (exit.code == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ExternalResult exit,
+                   RunPython({"-m", "zipfile", "-e", wheel.string(), destination.string()}));
+  if (exit.status == 0) return absl::OkStatus();
   return ResourceExhausted(fmt::format("unpack {}: {}; free some space beside the directory",
-                                       wheel.string(), exit.last_error_line));
+                                       wheel.string(), LastLineOf(exit.err)));
 }
 
 bool IsWanted(const fs::path& name) {

@@ -1,18 +1,14 @@
 // etude token new
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <memory>
-#include <utility>
 
 #include "client/arguments.h"
 #include "client/command.h"
+#include "client/file_lock.h"
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
@@ -25,6 +21,7 @@ constexpr int kTokenRandomBytes = 32;
 constexpr unsigned kPrivateMode = 0600;
 constexpr std::int64_t kMaxTokensBytes = std::int64_t{4} << 20;
 constexpr std::size_t kMaxOwnerBytes = 64;
+constexpr absl::Duration kLockLimit = absl::Seconds(10);
 
 struct TokenFlags {
   std::string role;
@@ -63,26 +60,6 @@ absl::StatusOr<std::string> ReadTokens(const std::string& path) {
   return text;
 }
 
-// Held while the list is read, changed and written: two calls at once must not lose a line.
-class ListLock {
- public:
-  static absl::StatusOr<ListLock> Take(const std::string& path) {
-    ListLock lock(open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
-    if (lock.descriptor_ < 0) return FromErrno(errno, "open " + path + ".lock");
-    if (flock(lock.descriptor_, LOCK_EX) != 0) return FromErrno(errno, "lock " + path);
-    return lock;
-  }
-  ListLock(ListLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  ListLock& operator=(ListLock&&) = delete;
-  ~ListLock() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-
- private:
-  explicit ListLock(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
-};
-
 absl::Status CheckFlags(const TokenFlags& flags, const std::string& owner) {
   if (std::filesystem::weakly_canonical(flags.out) ==
       std::filesystem::weakly_canonical(flags.tokens)) {
@@ -102,8 +79,9 @@ absl::Status CheckFlags(const TokenFlags& flags, const std::string& owner) {
 }
 
 absl::Status WriteToken(const TokenFlags& flags, const std::string& owner,
-                        const std::string& expires) {
-  ASSIGN_OR_RETURN(const ListLock lock, ListLock::Take(flags.tokens));
+                        const std::string& expires, Clock& clock) {
+  // Two calls at once must not lose a line.
+  ASSIGN_OR_RETURN(const FileLock lock, FileLock::Take(flags.tokens + ".lock", kLockLimit, clock));
   ASSIGN_OR_RETURN(std::string tokens, ReadTokens(flags.tokens));
   ASSIGN_OR_RETURN(const std::string token, NewToken());
   tokens += fmt::format("{} {} {} {}\n", flags.role, Sha256Hex(token), expires, owner);
@@ -116,7 +94,7 @@ absl::StatusOr<ExitCode> New(Session& session, const TokenFlags& flags) {
   const std::string owner = flags.name.empty() ? flags.role : flags.name;
   RETURN_IF_ERROR(CheckFlags(flags, owner));
   ASSIGN_OR_RETURN(const std::string expires, ExpiryText(session, flags.expires));
-  RETURN_IF_ERROR(OfLocalFile(WriteToken(flags, owner, expires)));
+  RETURN_IF_ERROR(OfLocalFile(WriteToken(flags, owner, expires, session.clock())));
   Report report;
   report.facts = {{{"role", "role"}, flags.role},
                   {{"name", "name"}, owner},

@@ -33,6 +33,7 @@ constexpr int kExitInterrupted = 130;
 
 constexpr std::int64_t kMaxConfigBytes = 1 << 20;
 constexpr absl::Duration kComplainEvery = absl::Seconds(10);
+constexpr absl::Duration kSignalEcho = absl::Seconds(1);
 constexpr timespec kSignalPoll = {.tv_sec = 0, .tv_nsec = 200'000'000};
 
 constexpr char kDescription[] = "Trains jobs that a coordinator leases to it.";
@@ -160,15 +161,18 @@ absl::StatusOr<std::string> WaitForToken(const AgentSettings& settings) {
   }
 }
 
-// The first signal drains, the second ends the process; the kernel then ends the trainers.
+// The first signal drains, the second ends the process; the kernel then ends the trainers. Those
+// who signal all processes of a job reach this one twice, when its parent passes the signal on.
 void HandleSignals(const std::stop_token& stop, EventQueue& events) {
   const sigset_t signals = StopSignals();
-  bool draining = false;
+  std::optional<absl::Time> drains_since;
   while (!stop.stop_requested()) {
     const int signal = sigtimedwait(&signals, nullptr, &kSignalPoll);
     if (signal <= 0) continue;
-    if (draining) _exit(128 + signal);
-    draining = true;
+    const absl::Time now = SystemClock().MonotonicNow();
+    if (drains_since && now - *drains_since < kSignalEcho) continue;
+    if (drains_since) _exit(128 + signal);
+    drains_since = now;
     LogInfo(fmt::format("signal {}: giving back every job; a second one ends at once", signal));
     events.Push(StopAsked{});
   }

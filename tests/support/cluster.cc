@@ -62,6 +62,7 @@ void WriteTunes(const std::string& directory, int tunes) {
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options), directory_(NewDirectory("cluster")) {
   WriteText(directory_ + "/worker.toml", kWorkerConfig);
+  WriteText(directory_ + "/coordinator.toml", options_.coordinator_toml);
   if (tls()) MakeCredentials();
 }
 
@@ -121,8 +122,9 @@ ProcessOptions Cluster::Options(const std::string& output) {
 void Cluster::StartCoordinator() {
   const std::string endpoint_file = directory_ + "/coordinator/endpoint";
   std::filesystem::remove(endpoint_file);
-  std::vector<std::string> arguments = {"--state", directory_ + "/coordinator", "--listen",
-                                        endpoint()};
+  std::vector<std::string> arguments = {"--state",  directory_ + "/coordinator",
+                                        "--listen", endpoint(),
+                                        "--config", directory_ + "/coordinator.toml"};
   if (tls()) arguments.insert(arguments.end(), {"--token-file", tls_directory() + "/tokens"});
   const std::vector<std::string> flags = TlsFlags("server");
   arguments.insert(arguments.end(), flags.begin(), flags.end());

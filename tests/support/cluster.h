@@ -22,8 +22,9 @@ void WriteTunes(const std::string& directory, int tunes);
 
 // How the parts of a cluster reach each other.
 struct ClusterOptions {
-  bool tls = false;                  // mutual TLS, and a token for each role
-  const Network* network = nullptr;  // hosts "coordinator", "client" and one a worker; implies tls
+  bool tls = false;                   // mutual TLS, and a token for each role
+  std::string coordinator_toml = "";  // its settings file
+  const Network* network = nullptr;   // hosts "coordinator", "client" and one a worker; implies tls
 };
 
 class Cluster {

@@ -43,7 +43,9 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 }  // namespace
 
 Process::Process(const std::vector<std::string>& arguments, const ProcessOptions& options) {
-  std::vector<std::string> argv = arguments;
+  // It dies with a test that is killed.
+  std::vector<std::string> argv = {"setpriv", "--pdeathsig", "KILL"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::vector<std::string> env = options.environment;
   for (char** entry = environ; *entry != nullptr; ++entry) env.emplace_back(*entry);
   posix_spawn_file_actions_t actions;
@@ -62,7 +64,7 @@ Process::Process(const std::vector<std::string>& arguments, const ProcessOptions
   const int error = posix_spawnp(&pid_, argv[0].c_str(), &actions, nullptr, Pointers(argv).data(),
                                  Pointers(env).data());
   posix_spawn_file_actions_destroy(&actions);
-  EXPECT_EQ(error, 0) << argv[0] << ": " << std::strerror(error);
+  EXPECT_EQ(error, 0) << arguments[0] << ": " << std::strerror(error);
   if (error != 0) status_ = 127;
 }
 
@@ -111,13 +113,30 @@ bool Eventually(double seconds, const std::function<bool()>& condition) {
   return true;
 }
 
-std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& name) {
-  std::vector<pid_t> children;
+std::vector<pid_t> AllProcesses() {
+  std::vector<pid_t> pids;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
-    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (pid.find_first_not_of("0123456789") == std::string::npos) pids.push_back(std::stoi(pid));
+  }
+  return pids;
+}
+
+std::optional<pid_t> ProcessWith(const std::string& argument) {
+  for (const pid_t pid : AllProcesses()) {
+    std::istringstream words(Slurp("/proc/" + std::to_string(pid) + "/cmdline"));
+    for (std::string word; std::getline(words, word, '\0');) {
+      if (word == argument) return pid;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& name) {
+  std::vector<pid_t> children;
+  for (const pid_t pid : AllProcesses()) {
     // "pid (name) state ppid ..."; the kernel cuts names to 15 characters.
-    const std::string stat = Slurp("/proc/" + pid + "/stat");
+    const std::string stat = Slurp("/proc/" + std::to_string(pid) + "/stat");
     const std::size_t open = stat.find('(');
     const std::size_t close = stat.rfind(')');
     if (open == std::string::npos || close == std::string::npos) continue;
@@ -127,7 +146,7 @@ std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& name) {
     rest >> state >> ppid;
     if (ppid == parent && state != 'Z' &&
         stat.substr(open + 1, close - open - 1) == name.substr(0, 15)) {
-      children.push_back(static_cast<pid_t>(std::stol(pid)));
+      children.push_back(pid);
     }
   }
   return children;

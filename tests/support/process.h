@@ -50,8 +50,13 @@ CommandResult RunCommand(const std::vector<std::string>& arguments,
 // Tests `condition` every few milliseconds until it holds; false once `seconds` have passed.
 bool Eventually(double seconds, const std::function<bool()>& condition);
 
+std::vector<pid_t> AllProcesses();
+
 // The pids of the children of `parent` whose program is called `name`.
 std::vector<pid_t> ChildrenOf(pid_t parent, const std::string& name);
+
+// A process that was started with `argument` among its words; nullopt if there is none.
+std::optional<pid_t> ProcessWith(const std::string& argument);
 
 // A new empty directory under the test's temporary folder.
 std::string NewDirectory(const std::string& name);

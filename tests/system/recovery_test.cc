@@ -7,63 +7,30 @@
 #include <string>
 
 #include "tests/support/cluster.h"
+#include "tests/support/small_sweep.h"
 
 namespace etude {
 namespace {
 
 constexpr double kRunSeconds = 240;
 
-// Both families, with dropout, over two epochs; some ten seconds each.
-constexpr char kSpec[] = R"(
-name   = "recovery"
-corpus = "tunes"
-[train]
-context = 32
-batch   = 8
-repeat  = true
-dropout = 0.1
-[transformer]
-lr = 3e-3
-[lstm]
-lr = 1e-2
-[[grid]]
-transformer = ["2x32x2"]
-tokens = ["400k"]
-seeds  = [7]
-[[grid]]
-lstm   = ["1x48"]
-tokens = ["400k"]
-seeds  = [7]
-[eval]
-curve = { points = 6, tokens = "4k" }
-)";
+// With dropout, over two epochs.
+const SmallSweep kSweep = {.name = "recovery", .dropout = 0.1};
 
-// Fingerprints by family, from a sweep that ran to its end undisturbed; made once.
-const std::map<std::string, std::string>& Undisturbed() {
-  static const auto& fingerprints = *[] {
-    auto* made = new std::map<std::string, std::string>;
-    Cluster cluster;
-    cluster.StartCoordinator();
-    cluster.StartWorker("one");
-    cluster.PushCorpus();
-    const CommandResult done = cluster.Submit(kSpec, /*wait=*/true);
-    EXPECT_EQ(done.status, 0) << done.err;
-    for (const std::string& run : cluster.RunsOf("recovery")) {
-      (*made)[cluster.FamilyOf(run)] = cluster.FingerprintOf(run);
-    }
-    return made;
-  }();
+// Made once.
+const std::map<std::string, std::string>& UndisturbedSweep() {
+  static const auto& fingerprints = *new std::map<std::string, std::string>(Undisturbed(kSweep));
   return fingerprints;
 }
 
 class RecoveryTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(Undisturbed().size(), 2u);
+    ASSERT_EQ(UndisturbedSweep().size(), 2u);
     cluster_.StartCoordinator();
     cluster_.StartWorker("one");
     cluster_.PushCorpus();
-    const CommandResult submitted = cluster_.Submit(kSpec, /*wait=*/false);
+    const CommandResult submitted = cluster_.Submit(SpecOf(kSweep), /*wait=*/false);
     ASSERT_EQ(submitted.status, 0) << submitted.err;
   }
 
@@ -83,9 +50,7 @@ class RecoveryTest : public testing::Test {
     const CommandResult waited =
         cluster_.Etude({"sweep", "wait", "recovery", "--timeout", "240s"}, kRunSeconds);
     ASSERT_EQ(waited.status, 0) << waited.err;
-    for (const std::string& run : cluster_.RunsOf("recovery")) {
-      EXPECT_EQ(cluster_.FingerprintOf(run), Undisturbed().at(cluster_.FamilyOf(run)));
-    }
+    EXPECT_EQ(FingerprintsOf(cluster_, "recovery"), UndisturbedSweep());
   }
 
   Cluster cluster_;

@@ -8,6 +8,7 @@
 
 #include "lib/base/file.h"
 #include "tests/support/cluster.h"
+#include "tests/support/small_sweep.h"
 
 namespace etude {
 namespace {
@@ -19,29 +20,7 @@ constexpr int kUnreachable = 5;
 constexpr double kRunSeconds = 240;
 constexpr double kSilenceSeconds = 60;  // a lease is 15 s
 
-// Both families, some ten seconds each.
-constexpr char kSpec[] = R"(
-name   = "remote"
-corpus = "tunes"
-[train]
-context = 32
-batch   = 8
-repeat  = true
-[transformer]
-lr = 3e-3
-[lstm]
-lr = 1e-2
-[[grid]]
-transformer = ["2x32x2"]
-tokens = ["1M"]
-seeds  = [7]
-[[grid]]
-lstm   = ["1x48"]
-tokens = ["1M"]
-seeds  = [7]
-[eval]
-curve = { points = 6, tokens = "4k" }
-)";
+const SmallSweep kSweep = {.name = "remote", .tokens = "1M"};
 
 class TlsTest : public testing::Test {
  protected:
@@ -104,21 +83,6 @@ TEST(PlainTest, ATokenDoesNotCrossANetworkInPlainText) {
   EXPECT_THAT(result.err, HasSubstr("--tls-ca"));
 }
 
-// What a sweep learns that nobody disturbed, by family.
-std::map<std::string, std::string> Undisturbed() {
-  std::map<std::string, std::string> fingerprints;
-  Cluster cluster;
-  cluster.StartCoordinator();
-  cluster.StartWorker("one");
-  cluster.PushCorpus();
-  const CommandResult done = cluster.Submit(kSpec, /*wait=*/true);
-  EXPECT_EQ(done.status, 0) << done.err;
-  for (const std::string& run : cluster.RunsOf("remote")) {
-    fingerprints[cluster.FamilyOf(run)] = cluster.FingerprintOf(run);
-  }
-  return fingerprints;
-}
-
 // A process with these believes that it is a year ago; its monotonic clock is its own.
 std::vector<std::string> AYearAgo() {
   for (const char* library : {"/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -144,14 +108,14 @@ std::string WorkerState(Cluster& cluster, const std::string& name) {
 
 TEST(NetworkTest, ASweepOverMutualTlsSurvivesACutLinkAndARestart) {
   if (!Network::IsAvailable()) GTEST_SKIP() << "NOT TESTED: network namespaces need root and `ip`";
-  const std::map<std::string, std::string> undisturbed = Undisturbed();
+  const std::map<std::string, std::string> undisturbed = Undisturbed(kSweep);
   const Network network({"coordinator", "client", "one", "two"});
   Cluster cluster({.network = &network});
   cluster.StartCoordinator();
   cluster.StartWorker("one", AYearAgo());
   cluster.StartWorker("two");
   cluster.PushCorpus();
-  ASSERT_EQ(cluster.Submit(kSpec, /*wait=*/false).status, 0);
+  ASSERT_EQ(cluster.Submit(SpecOf(kSweep), /*wait=*/false).status, 0);
   const std::vector<std::string> runs = cluster.RunsOf("remote");
   ASSERT_TRUE(Eventually(kRunSeconds, [&] { return cluster.StepOf(runs[0]) > 100; }));
   // The coordinator lives, and notices that one has gone silent; one trains on.
@@ -168,9 +132,7 @@ TEST(NetworkTest, ASweepOverMutualTlsSurvivesACutLinkAndARestart) {
   cluster.StartCoordinator();
   const CommandResult waited = cluster.Etude({"sweep", "wait", "remote"}, kRunSeconds);
   ASSERT_EQ(waited.status, 0) << waited.err;
-  for (const std::string& run : runs) {
-    EXPECT_EQ(cluster.FingerprintOf(run), undisturbed.at(cluster.FamilyOf(run)));
-  }
+  EXPECT_EQ(FingerprintsOf(cluster, "remote"), undisturbed);
 }
 
 }  // namespace
