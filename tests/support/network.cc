@@ -1,9 +1,16 @@
 #include "tests/support/network.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
 
 #include "tests/support/process.h"
 
@@ -21,8 +28,32 @@ void Ip(const std::vector<std::string>& words) {
   EXPECT_EQ(result.status, 0) << testing::PrintToString(command) << result.err;
 }
 
+constexpr char kPrefix[] = "etude-";
+const std::string kEtc = "/etc/netns/";
+
 // Ours and no other test's.
-std::string Prefix() { return "etude-" + std::to_string(getpid()) + "-"; }
+std::string Prefix() { return kPrefix + std::to_string(getpid()) + "-"; }
+
+// With what still runs there.
+void Remove(const std::string& name) {
+  std::istringstream pids(RunCommand({"ip", "netns", "pids", name}).out);
+  for (int pid = 0; pids >> pid;) kill(pid, SIGKILL);
+  RunCommand({"ip", "netns", "del", name});
+  std::error_code ignored;
+  std::filesystem::remove_all(kEtc + name, ignored);
+  std::filesystem::remove(kEtc, ignored);  // when it is empty
+}
+
+// Those of tests that were killed.
+void RemoveLeftOvers() {
+  std::istringstream names(RunCommand({"ip", "netns", "list"}).out);
+  for (std::string line; std::getline(names, line);) {
+    const std::string name = line.substr(0, line.find(' '));
+    if (!name.starts_with(kPrefix)) continue;
+    const int pid = std::atoi(name.c_str() + sizeof(kPrefix) - 1);
+    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH) Remove(name);
+  }
+}
 
 }  // namespace
 
@@ -36,6 +67,7 @@ bool Network::IsAvailable() {
 }
 
 Network::Network(const std::vector<std::string>& hosts) : hosts_(hosts) {
+  RemoveLeftOvers();
   const std::string hub = NamespaceOf(kSwitch);
   Ip({"netns", "add", hub});
   Ip({"-n", hub, "link", "add", "br0", "type", "bridge"});
@@ -49,12 +81,21 @@ Network::Network(const std::vector<std::string>& hosts) : hosts_(hosts) {
     Ip({"-n", name, "addr", "add", AddressOf(host) + "/24", "dev", "eth0"});
     Ip({"-n", hub, "link", "set", port, "master", "br0", "up"});
     Ip({"-n", name, "link", "set", "eth0", "up"});
+    WriteHosts(name);
   }
 }
 
+// `ip netns exec` shows a namespace's own files in place of those in /etc.
+void Network::WriteHosts(const std::string& name) const {
+  std::filesystem::create_directories(kEtc + name);
+  std::ofstream file(kEtc + name + "/hosts");
+  file << "127.0.0.1 localhost\n";
+  for (const std::string& host : hosts_) file << AddressOf(host) << " " << host << "\n";
+}
+
 Network::~Network() {
-  for (const std::string& host : hosts_) RunCommand({"ip", "netns", "del", NamespaceOf(host)});
-  RunCommand({"ip", "netns", "del", NamespaceOf(kSwitch)});
+  for (const std::string& host : hosts_) Remove(NamespaceOf(host));
+  Remove(NamespaceOf(kSwitch));
 }
 
 int Network::IndexOf(const std::string& host) const {

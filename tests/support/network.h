@@ -8,7 +8,8 @@
 namespace etude {
 
 // A switch (a bridge in a namespace of its own) and hosts 10.97.0.1, .2, … behind it, each with a
-// loopback. Nothing of it is seen from outside; all of it goes with the object.
+// loopback, which know each other by name. Nothing of it is seen from outside; all of it goes with
+// the object, or with the next one if a test was killed.
 class Network {
  public:
   // False where namespaces may not be made: no `ip`, or not root.
@@ -28,6 +29,7 @@ class Network {
 
  private:
   std::string NamespaceOf(const std::string& host) const;
+  void WriteHosts(const std::string& name) const;
   void SetLink(const std::string& host, const std::string& state) const;
   int IndexOf(const std::string& host) const;
 

@@ -1,10 +1,16 @@
 // A coordinator that other machines call: mutual TLS, tokens with roles, and a network that fails.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <memory>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "lib/base/file.h"
 #include "tests/support/cluster.h"
@@ -133,6 +139,109 @@ TEST(NetworkTest, ASweepOverMutualTlsSurvivesACutLinkAndARestart) {
   const CommandResult waited = cluster.Etude({"sweep", "wait", "remote"}, kRunSeconds);
   ASSERT_EQ(waited.status, 0) << waited.err;
   EXPECT_EQ(FingerprintsOf(cluster, "remote"), undisturbed);
+}
+
+// The blocks of commands of README's section, each with the files that the text before it tells to
+// copy.
+struct Block {
+  std::vector<std::string> files;
+  std::string commands;
+};
+
+std::vector<Block> ReadmeBlocks(const std::string& heading) {
+  std::ifstream readme("README.md");
+  std::vector<Block> blocks(1);
+  bool in_section = false;
+  bool in_block = false;
+  std::string prose;
+  for (std::string line; std::getline(readme, line);) {
+    if (line.starts_with("## ")) in_section = line == "## " + heading;
+    if (!in_section) continue;
+    if (line == "```") {
+      if (in_block) blocks.emplace_back();
+      in_block = !in_block;
+      const std::size_t copy = prose.find("Copy `");
+      std::istringstream words(copy == std::string::npos ? "" : prose.substr(copy));
+      std::string word;
+      for (int i = 0; std::getline(words, word, '`'); ++i) {
+        if (in_block && i % 2 == 1) blocks.back().files.push_back(word);
+      }
+      prose.clear();
+    } else if (in_block) {
+      blocks.back().commands += line + "\n";
+    } else {
+      prose += line + "\n";
+    }
+  }
+  return blocks;
+}
+
+// Machines with directories of their own, where people type.
+class ReadmeTest : public testing::Test {
+ protected:
+  // `commands` in a shell of `host`, in its directory.
+  std::vector<std::string> Shell(const Network& network, const std::string& host,
+                                 const std::string& commands) {
+    std::vector<std::string> words = network.PrefixOf(host);
+    words.insert(words.end(), {"env", "-C", HomeOf(host), "HOME=" + HomeOf(host),
+                               "XDG_STATE_HOME=", "PATH=" + BinDirectory() + ":/usr/bin:/bin",
+                               "bash", "-euc", commands});
+    return words;
+  }
+  std::string HomeOf(const std::string& host) {
+    std::filesystem::create_directories(directory_ + "/" + host);
+    return directory_ + "/" + host;
+  }
+  std::string BinDirectory() const {
+    return std::filesystem::path(ProgramPath("etude")).parent_path().string();
+  }
+  void Copy(const std::vector<std::string>& files, const std::string& host) {
+    for (const std::string& file : files) {
+      std::filesystem::copy(HomeOf("big-host") + "/tls/" + file, HomeOf(host) + "/" + file);
+    }
+  }
+  std::string directory_ = NewDirectory("readme");
+};
+
+TEST_F(ReadmeTest, SeveralMachinesAsWrittenRunASweepOverMutualTls) {
+  if (!Network::IsAvailable()) GTEST_SKIP() << "NOT TESTED: network namespaces need root and `ip`";
+  const std::vector<Block> blocks = ReadmeBlocks("Several machines");
+  ASSERT_GE(blocks.size(), 3u);
+  const Network network({"big-host", "one", "two", "mine"});
+  const auto start = [&](const std::string& host, const std::string& commands) {
+    return std::make_unique<Process>(Shell(network, host, commands),
+                                     ProcessOptions{.output_prefix = HomeOf(host) + "/output"});
+  };
+  const auto coordinator = start("big-host", blocks[0].commands);
+  const std::string endpoint = HomeOf("big-host") + "/.local/state/etude/endpoint";
+  ASSERT_TRUE(Eventually(kSilenceSeconds, [&] { return FileExists(endpoint); }));
+  std::vector<std::unique_ptr<Process>> workers;
+  for (const std::string host : {"one", "two"}) {
+    Copy(blocks[1].files, host);
+    workers.push_back(start(host, blocks[1].commands));
+  }
+  for (const std::string host : {"one", "two"}) {
+    EXPECT_TRUE(Eventually(kSilenceSeconds, [&] {
+      std::stringstream log;
+      log << std::ifstream(HomeOf(host) + "/output.err").rdbuf();
+      return log.str().find("registered as") != std::string::npos;
+    }));
+  }
+  // The corpus of the sections before, of made-up tunes; and the specs of the source tree.
+  WriteTunes(HomeOf("mine") + "/abc", 5000);
+  ASSERT_EQ(
+      RunCommand(Shell(network, "mine", "etude corpus build abc folk --tokenizer char")).status, 0);
+  std::filesystem::copy("configs", HomeOf("mine") + "/configs",
+                        std::filesystem::copy_options::recursive);
+  Copy(blocks[2].files, "mine");
+  const CommandResult sweep =
+      RunCommand(Shell(network, "mine", blocks[2].commands), {}, kRunSeconds);
+  EXPECT_EQ(sweep.status, 0) << sweep.err;
+  EXPECT_THAT(sweep.out, testing::ContainsRegex("state +finished"));
+  for (const auto& worker : workers) {
+    worker->Signal(SIGTERM);
+    EXPECT_EQ(worker->Wait(15), 0);
+  }
 }
 
 }  // namespace
