@@ -103,7 +103,7 @@ absl::StatusOr<ExitCode> New(Session& session, const TokenFlags& flags) {
                   {{"tokens", "the coordinator's"}, flags.tokens}};
   session.Print(report);
   session.Say("the coordinator reads " + flags.tokens +
-              " when it starts; remove the line to revoke");
+              " again when it changes; remove the line to revoke");
   return ExitCode::kOk;
 }
 

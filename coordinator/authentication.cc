@@ -13,6 +13,8 @@
 
 #include "lib/base/file.h"
 #include "lib/base/hash.h"
+#include "lib/base/log.h"
+#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 
 namespace etude {
@@ -204,28 +206,84 @@ absl::StatusOr<std::vector<TokenRecord>> ParseTokenFile(std::string_view text,
   return records;
 }
 
+// The owner's token, and those of a file, as of its last change.
+class Authentication::TokenList {
+ public:
+  using Records = std::shared_ptr<const std::vector<TokenRecord>>;
+
+  TokenList(std::vector<TokenRecord> records, Clock& clock)
+      : clock_(clock), records_(std::make_shared<std::vector<TokenRecord>>(std::move(records))) {}
+
+  // Adds the file's records to those there are.
+  absl::Status Follow(const std::string& path) {
+    const MutexLock lock(mutex_);
+    own_ = *records_;
+    path_ = path;
+    read_at_ = clock_.MonotonicNow();
+    return Read();
+  }
+
+  Records Current() {
+    const MutexLock lock(mutex_);
+    const absl::Time now = clock_.MonotonicNow();
+    if (path_.empty() || now - read_at_ < kTokensReadEvery) return records_;
+    read_at_ = now;
+    if (StampOf(path_) == stamp_) return records_;
+    const absl::Status read = Read();
+    if (read.ok()) {
+      LogInfo(fmt::format("read {} again: {} tokens", path_, records_->size() - own_.size()));
+    } else {
+      LogError("the tokens stay as they were: " + MessageOf(read));
+    }
+    return records_;
+  }
+
+ private:
+  // What differs once a file is another or was changed.
+  using Stamp = std::array<std::int64_t, 4>;
+  static Stamp StampOf(const std::string& path) {
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) return {};
+    return {static_cast<std::int64_t>(facts.st_ino), static_cast<std::int64_t>(facts.st_size),
+            facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+  }
+
+  absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    stamp_ = StampOf(path_);
+    RETURN_IF_ERROR(CheckOwnerOnly(path_));
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(path_, kMaxTokenFileBytes));
+    ASSIGN_OR_RETURN(std::vector<TokenRecord> records, ParseTokenFile(text, path_));
+    records.insert(records.end(), own_.begin(), own_.end());
+    records_ = std::make_shared<std::vector<TokenRecord>>(std::move(records));
+    return absl::OkStatus();
+  }
+
+  Clock& clock_;
+  Mutex mutex_;
+  std::string path_ ABSL_GUARDED_BY(mutex_);
+  std::vector<TokenRecord> own_ ABSL_GUARDED_BY(mutex_);
+  Records records_ ABSL_GUARDED_BY(mutex_);
+  Stamp stamp_ ABSL_GUARDED_BY(mutex_) = {};
+  absl::Time read_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
 absl::StatusOr<Authentication> Authentication::Open(const std::string& state_dir,
                                                     const std::string& token_file, Clock& clock) {
   const std::string own_path = state_dir + "/" + kTokenFile;
   ASSIGN_OR_RETURN(const std::string own, ReadOwnToken(own_path));
-  std::vector<TokenRecord> tokens;
-  if (!token_file.empty()) {
-    RETURN_IF_ERROR(CheckOwnerOnly(token_file));
-    ASSIGN_OR_RETURN(const std::string text, ReadFile(token_file, kMaxTokenFileBytes));
-    ASSIGN_OR_RETURN(tokens, ParseTokenFile(text, token_file));
-  }
-  tokens.push_back(OwnerOf(own));
-  return Authentication(std::move(tokens), own_path, clock);
+  Authentication authentication({OwnerOf(own)}, own_path, clock);
+  if (!token_file.empty()) RETURN_IF_ERROR(authentication.tokens_->Follow(token_file));
+  return authentication;
 }
 
-Authentication::Authentication(std::vector<TokenRecord> tokens, const std::string& hint_path,
+Authentication::Authentication(const std::vector<TokenRecord>& tokens, const std::string& hint_path,
                                Clock& clock)
-    : tokens_(std::move(tokens)), hint_path_(hint_path), clock_(&clock) {}
+    : tokens_(std::make_shared<TokenList>(tokens, clock)), hint_path_(hint_path), clock_(&clock) {}
 
 Authentication::Authentication(const std::string& token, const std::string& hint_path)
     : Authentication(std::vector<TokenRecord>{OwnerOf(token)}, hint_path, SystemClock()) {}
 
-absl::StatusOr<const TokenRecord*> Authentication::FindToken(
+absl::StatusOr<TokenRecord> Authentication::FindToken(
     const std::optional<std::string_view>& authorization) const {
   const std::string hint = "; the owner's is in " + hint_path_ +
                            " on the coordinator's machine, others are made with etude token new; "
@@ -235,31 +293,40 @@ absl::StatusOr<const TokenRecord*> Authentication::FindToken(
   }
   const std::string offered =
       Sha256Hex(authorization->substr(kBearer.size()).substr(0, kMaxTokenBytes));
+  const TokenList::Records tokens = tokens_->Current();
   const TokenRecord* found = nullptr;
-  for (const TokenRecord& token : tokens_) {  // all of them, whichever it is
+  for (const TokenRecord& token : *tokens) {  // all of them, whichever it is
     if (CRYPTO_memcmp(offered.data(), token.sha256.data(), offered.size()) == 0) found = &token;
   }
   if (found == nullptr) return Unauthenticated("the coordinator does not know this token" + hint);
   if (ToMicros(clock_->Now()) >= found->expires_at_us) {
     return Unauthenticated("this token (" + found->name + ") has expired" + hint);
   }
-  return found;
+  return *found;
 }
 
-absl::Status Authentication::Check(std::string_view method,
-                                   const std::optional<std::string_view>& authorization) const {
+bool Authentication::IsValid(const CallerId& caller) const {
+  const TokenList::Records tokens = tokens_->Current();
+  const std::int64_t now_us = ToMicros(clock_->Now());
+  return std::any_of(tokens->begin(), tokens->end(), [&](const TokenRecord& token) {
+    return token.sha256 == caller.token_sha256 && now_us < token.expires_at_us;
+  });
+}
+
+absl::StatusOr<CallerId> Authentication::Check(
+    std::string_view method, const std::optional<std::string_view>& authorization) const {
   const auto rule = std::find_if(std::begin(kCallRules), std::end(kCallRules),
                                  [&](const CallRule& known) { return known.method == method; });
   if (rule == std::end(kCallRules)) {
     return PermissionDenied("call " + std::string(method) + " is not in the table of calls");
   }
-  if (rule->access == Access::kOpen) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const TokenRecord* token, FindToken(authorization));
-  if (MayCall(token->role, rule->access)) return absl::OkStatus();
+  if (rule->access == Access::kOpen) return CallerId{};
+  ASSIGN_OR_RETURN(const TokenRecord token, FindToken(authorization));
+  if (MayCall(token.role, rule->access)) return CallerId{token.sha256};
   return PermissionDenied(fmt::format(
       "a token with the role {} may not call {}; it takes {}: etude token new {} --tokens FILE "
       "--out FILE",
-      RoleName(token->role), method.substr(method.rfind('/') + 1), AccessName(rule->access),
+      RoleName(token.role), method.substr(method.rfind('/') + 1), AccessName(rule->access),
       rule->access == Access::kBlobWrite ? "submit" : AccessName(rule->access)));
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@ inline constexpr char kTokenFile[] = "token";  // in the state directory
 inline constexpr char kTokenPrefix[] = "etude_";
 inline constexpr std::size_t kMaxTokenBytes = 4096;
 inline constexpr std::size_t kMaxTokens = 10000;  // of a token file
+inline constexpr absl::Duration kTokensReadEvery = absl::Seconds(1);
 
 // read < submit < admin; a worker trains and cannot ask. kOwner is whoever can read the state
 // directory's token: everything.
@@ -54,30 +56,40 @@ struct TokenRecord {
 absl::StatusOr<std::vector<TokenRecord>> ParseTokenFile(std::string_view text,
                                                         const std::string& path);
 
-// Immutable, so thread-safe. The clock must outlive it.
+// Whose token a call carried; empty for a call that takes none.
+struct CallerId {
+  std::string token_sha256 = "";
+};
+
+// Thread-safe. The clock must outlive it.
 class Authentication {
  public:
   // Reads the owner's token in `state_dir`/token, or makes one: 32 random bytes in hex behind
   // "etude_", in a file only its owner may read; and the records of `token_file` unless that is
-  // empty. kPermissionDenied: others may read one of the files.
+  // empty. kPermissionDenied: others may read one of the files. A token file that changes is read
+  // again within kTokensReadEvery; one that has become bad leaves the tokens as they were, and the
+  // log says so.
   static absl::StatusOr<Authentication> Open(const std::string& state_dir,
                                              const std::string& token_file, Clock& clock);
   // With tokens from elsewhere; `hint_path` is where messages say that one is.
-  Authentication(std::vector<TokenRecord> tokens, const std::string& hint_path, Clock& clock);
+  Authentication(const std::vector<TokenRecord>& tokens, const std::string& hint_path,
+                 Clock& clock);
   // With one owner's token.
   Authentication(const std::string& token, const std::string& hint_path);
 
   // `authorization` is the call's metadata of that name: "Bearer TOKEN"; nullopt: it had none.
   // kUnauthenticated: no token, a wrong or an expired one; says where one is. kPermissionDenied:
   // its role may not. The time it takes does not tell how much of a wrong token is right.
-  absl::Status Check(std::string_view method,
-                     const std::optional<std::string_view>& authorization) const;
+  absl::StatusOr<CallerId> Check(std::string_view method,
+                                 const std::optional<std::string_view>& authorization) const;
+  // The token is still in the list, and has not expired.
+  bool IsValid(const CallerId& caller) const;
 
  private:
-  absl::StatusOr<const TokenRecord*> FindToken(
-      const std::optional<std::string_view>& authorization) const;
+  class TokenList;
+  absl::StatusOr<TokenRecord> FindToken(const std::optional<std::string_view>& authorization) const;
 
-  std::vector<TokenRecord> tokens_;
+  std::shared_ptr<TokenList> tokens_;
   std::string hint_path_;
   Clock* clock_;
 };

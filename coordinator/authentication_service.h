@@ -4,14 +4,15 @@
 
 #include <grpcpp/impl/codegen/server_context.h>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "coordinator/authentication.h"
 
 namespace etude {
 
 // Authentication::Check with the metadata of `context`. `method` is the call's full name.
-absl::Status CheckCaller(const Authentication& authentication,
-                         const grpc::ServerContextBase& context, std::string_view method);
+absl::StatusOr<CallerId> CheckCaller(const Authentication& authentication,
+                                     const grpc::ServerContextBase& context,
+                                     std::string_view method);
 
 }  // namespace etude
 

@@ -36,7 +36,8 @@ absl::Status CheckChunk(const v1::Chunk& chunk) {
 
 grpc::Status BlobService::Stat(grpc::ServerContext* context, const v1::StatRequest* request,
                                v1::StatResponse* response) {
-  absl::Status status = CheckCaller(authentication_, *context, "/etude.v1.BlobService/Stat");
+  absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.BlobService/Stat").status();
   if (status.ok()) status = CheckName(request->sha256());
   if (!status.ok()) return ToGrpc(status);
   const absl::StatusOr<BlobStore::Facts> facts = blobs_.Stat(request->sha256());
@@ -48,7 +49,8 @@ grpc::Status BlobService::Stat(grpc::ServerContext* context, const v1::StatReque
 
 grpc::Status BlobService::Read(grpc::ServerContext* context, const v1::ReadRequest* request,
                                grpc::ServerWriter<v1::Chunk>* writer) {
-  absl::Status status = CheckCaller(authentication_, *context, "/etude.v1.BlobService/Read");
+  absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.BlobService/Read").status();
   if (status.ok()) status = CheckName(request->sha256());
   if (status.ok()) status = SendChunks(*context, *request, *writer);
   return ToGrpc(status);
@@ -75,7 +77,8 @@ absl::Status BlobService::SendChunks(const grpc::ServerContext& context,
 grpc::Status BlobService::Write(grpc::ServerContext* context,
                                 grpc::ServerReader<v1::WriteRequest>* reader,
                                 v1::WriteResponse* response) {
-  absl::Status status = CheckCaller(authentication_, *context, "/etude.v1.BlobService/Write");
+  absl::Status status =
+      CheckCaller(authentication_, *context, "/etude.v1.BlobService/Write").status();
   if (status.ok()) status = TakeChunks(*reader, *response);
   return ToGrpc(status);
 }

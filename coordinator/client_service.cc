@@ -129,7 +129,8 @@ template <typename Call>
 grpc::Status ClientService::Serve(const grpc::ServerContext& context, const char* method,
                                   Call call) {
   const absl::Status permitted =
-      CheckCaller(parts_.authentication, context, std::string("/etude.v1.ClientService/") + method);
+      CheckCaller(parts_.authentication, context, std::string("/etude.v1.ClientService/") + method)
+          .status();
   return ToGrpc(permitted.ok() ? call() : permitted);
 }
 

@@ -157,13 +157,13 @@ void Core::Park(ParkedAcquire call) {
   parked_.push_back(std::move(call));
 }
 
-void Core::AddPoints(JobId job, int attempt, std::vector<LossPoint> points,
+void Core::AddPoints(WorkerId worker, JobId job, int attempt, std::vector<LossPoint> points,
                      Done<absl::StatusOr<bool>> done) {
   const std::size_t count = points.size();
   Event event = MakeEvent<absl::StatusOr<bool>>(
-      [this, job = std::move(job), attempt, points = std::move(points)](
+      [this, worker = std::move(worker), job = std::move(job), attempt, points = std::move(points)](
           const Moment&, Scheduler::Changes& changes) mutable {
-        return scheduler_.AddPoints(job, attempt, std::move(points), changes);
+        return scheduler_.AddPoints(worker, job, attempt, std::move(points), changes);
       },
       std::move(done));
   event.points = count;

@@ -72,7 +72,7 @@ class Core {
   // Parked, without a thread, until there is a job or the wait is over. A later call for the same
   // slot takes the place of an earlier one.
   void Acquire(AcquireCall call, const Done<absl::StatusOr<Scheduler::Acquired>>& done);
-  void AddPoints(JobId job, int attempt, std::vector<LossPoint> points,
+  void AddPoints(WorkerId worker, JobId job, int attempt, std::vector<LossPoint> points,
                  Done<absl::StatusOr<bool>> done);
   void CommitCheckpoint(WorkerId worker, Checkpoint checkpoint, Done<absl::Status> done);
   void Finish(FinishedAttempt end, Done<absl::Status> done);

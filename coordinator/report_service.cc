@@ -11,9 +11,13 @@
 
 namespace etude {
 
-ReportReactor::ReportReactor(Core& core, const absl::Status& permitted)
-    : core_(core), status_(permitted) {
-  ended_ = !permitted.ok();
+ReportReactor::ReportReactor(Core& core, WorkerClaims& claims,
+                             const absl::StatusOr<CallerId>& caller)
+    : core_(core),
+      claims_(claims),
+      caller_(caller.ok() ? *caller : CallerId()),
+      status_(caller.status()) {
+  ended_ = !caller.ok();
   Next next;
   {
     const MutexLock lock(mutex_);
@@ -67,6 +71,7 @@ void ReportReactor::OnReadDone(bool ok) {
 }
 
 absl::Status ReportReactor::Take(const v1::ReportRequest& request) {
+  ASSIGN_OR_RETURN(WorkerId worker, claims_.Claim(request.worker(), caller_));
   ASSIGN_OR_RETURN(std::string job, NameFromWire(request.job(), "job"));
   ASSIGN_OR_RETURN(std::vector<LossPoint> points, FromWire(request.points(), kMaxPointsPerReport));
   const std::uint64_t sequence = request.sequence();
@@ -81,7 +86,7 @@ absl::Status ReportReactor::Take(const v1::ReportRequest& request) {
     ++in_flight_;
   }
   core_.AddPoints(
-      JobId(std::move(job)), request.attempt(), std::move(points),
+      std::move(worker), JobId(std::move(job)), request.attempt(), std::move(points),
       [this, sequence](const absl::StatusOr<bool>& accepted) { OnCommitted(sequence, accepted); });
   return absl::OkStatus();
 }

@@ -7,7 +7,9 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "coordinator/authentication.h"
 #include "coordinator/core.h"
+#include "coordinator/worker_claims.h"
 #include "etude/v1/worker.pb.h"
 #include "lib/base/mutex.h"
 
@@ -18,8 +20,8 @@ namespace etude {
 // the call is over. Thread-safe.
 class ReportReactor final : public grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse> {
  public:
-  // Ends the call at once unless `permitted` is OK.
-  ReportReactor(Core& core, const absl::Status& permitted);
+  // Ends the call at once unless `caller` is one. `claims` must outlive it.
+  ReportReactor(Core& core, WorkerClaims& claims, const absl::StatusOr<CallerId>& caller);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -39,6 +41,8 @@ class ReportReactor final : public grpc::ServerBidiReactor<v1::ReportRequest, v1
   void Start(Next next);
 
   Core& core_;
+  WorkerClaims& claims_;
+  const CallerId caller_;
   v1::ReportRequest request_;    // of the read in flight
   v1::ReportResponse response_;  // of the write in flight
 

@@ -159,8 +159,8 @@ class Scheduler {
 
   // False if the attempt is over and its points are refused. kInvalidArgument: a step beyond the
   // job's last. kNotFound: no such job.
-  absl::StatusOr<bool> AddPoints(const JobId& job, int attempt, std::vector<LossPoint> points,
-                                 Changes& changes);
+  absl::StatusOr<bool> AddPoints(const WorkerId& worker, const JobId& job, int attempt,
+                                 std::vector<LossPoint> points, Changes& changes);
 
   // kFailedPrecondition: the attempt is over, or training points through the checkpoint's step have
   // not been reported. kInvalidArgument: a step outside the job. kNotFound: no such job.

@@ -335,10 +335,10 @@ Assignment Scheduler::AssignmentOf(const JobEntry& job) const {
 
 // What an attempt reports.
 
-absl::StatusOr<bool> Scheduler::AddPoints(const JobId& id, int attempt,
+absl::StatusOr<bool> Scheduler::AddPoints(const WorkerId& worker, const JobId& id, int attempt,
                                           std::vector<LossPoint> points, Changes& changes) {
   ASSIGN_OR_RETURN(JobEntry * job, FindJob(id));
-  if (!IsLive(*job, attempt)) return false;
+  if (!IsLive(*job, attempt) || job->live->attempt.worker != worker) return false;
   std::int64_t through = job->points_through;
   for (const LossPoint& point : points) {
     if (point.step > job->job.to) {

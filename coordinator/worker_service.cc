@@ -117,20 +117,22 @@ class AcquireReactor final : public grpc::ServerUnaryReactor {
   std::shared_ptr<std::atomic<bool>> gone_ = std::make_shared<std::atomic<bool>>(false);
 };
 
-absl::StatusOr<Core::AcquireCall> AcquireFromWire(const v1::AcquireRequest& wire) {
-  ASSIGN_OR_RETURN(std::string worker, NameFromWire(wire.worker(), "worker"));
-  const std::int64_t wait_ms = std::clamp<std::int64_t>(wire.wait_ms(), 0, kMaxAcquireWaitMs);
-  return Core::AcquireCall{WorkerId(std::move(worker)), wire.slot(), absl::Milliseconds(wait_ms),
-                           nullptr};
-}
-
 }  // namespace
+
+absl::StatusOr<WorkerId> WorkerService::Caller(const grpc::CallbackServerContext& context,
+                                               const char* method, const std::string& worker) {
+  ASSIGN_OR_RETURN(
+      const CallerId caller,
+      CheckCaller(authentication_, context, std::string("/etude.v1.WorkerService/") + method));
+  return claims_.Claim(worker, caller);
+}
 
 grpc::ServerUnaryReactor* WorkerService::Register(grpc::CallbackServerContext* context,
                                                   const v1::RegisterRequest* request,
                                                   v1::RegisterResponse* response) {
-  absl::Status status = CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Register");
-  if (status.ok()) status = CheckProtocol(request->protocol());
+  const auto known = Caller(*context, "Register", request->worker().id());
+  if (!known.ok()) return FinishWith(context, known.status());
+  const absl::Status status = CheckProtocol(request->protocol());
   if (!status.ok()) return FinishWith(context, status);
   absl::StatusOr<Worker> worker = FromWire(request->worker());
   if (!worker.ok()) return FinishWith(context, worker.status());
@@ -152,14 +154,11 @@ grpc::ServerUnaryReactor* WorkerService::Register(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* WorkerService::Acquire(grpc::CallbackServerContext* context,
                                                  const v1::AcquireRequest* request,
                                                  v1::AcquireResponse* response) {
-  const absl::Status status =
-      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Acquire");
-  if (!status.ok()) return FinishWith(context, status);
-  absl::StatusOr<Core::AcquireCall> call = AcquireFromWire(*request);
-  if (!call.ok()) return FinishWith(context, call.status());
+  absl::StatusOr<WorkerId> worker = Caller(*context, "Acquire", request->worker());
+  if (!worker.ok()) return FinishWith(context, worker.status());
+  const std::int64_t wait_ms = std::clamp<std::int64_t>(request->wait_ms(), 0, kMaxAcquireWaitMs);
   auto* reactor = new AcquireReactor;
-  call->gone = reactor->gone();
-  core_.Acquire(*std::move(call),
+  core_.Acquire({*std::move(worker), request->slot(), absl::Milliseconds(wait_ms), reactor->gone()},
                 [reactor, response](const absl::StatusOr<Scheduler::Acquired>& acquired) {
                   if (acquired.ok()) response->set_reason(acquired->reason);
                   if (acquired.ok() && acquired->assignment) {
@@ -173,15 +172,12 @@ grpc::ServerUnaryReactor* WorkerService::Acquire(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* WorkerService::Heartbeat(grpc::CallbackServerContext* context,
                                                    const v1::HeartbeatRequest* request,
                                                    v1::HeartbeatResponse* response) {
-  const absl::Status status =
-      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Heartbeat");
-  if (!status.ok()) return FinishWith(context, status);
-  absl::StatusOr<std::string> worker = NameFromWire(request->worker(), "worker");
+  absl::StatusOr<WorkerId> worker = Caller(*context, "Heartbeat", request->worker());
   if (!worker.ok()) return FinishWith(context, worker.status());
   absl::StatusOr<std::vector<HeldAttempt>> held = HeldFromWire(request->held());
   if (!held.ok()) return FinishWith(context, held.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  core_.Heartbeat(WorkerId(*std::move(worker)), *std::move(held), request->draining(),
+  core_.Heartbeat(*std::move(worker), *std::move(held), request->draining(),
                   [reactor, response](const absl::StatusOr<std::vector<Directive>>& directives) {
                     if (directives.ok()) AddDirectives(*directives, *response);
                     reactor->Finish(ToGrpc(directives.status()));
@@ -192,16 +188,13 @@ grpc::ServerUnaryReactor* WorkerService::Heartbeat(grpc::CallbackServerContext* 
 grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* WorkerService::Report(
     grpc::CallbackServerContext* context) {
   return new ReportReactor(
-      core_, CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Report"));
+      core_, claims_, CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Report"));
 }
 
 grpc::ServerUnaryReactor* WorkerService::CommitCheckpoint(
     grpc::CallbackServerContext* context, const v1::CommitCheckpointRequest* request,
     v1::CommitCheckpointResponse*) {
-  const absl::Status status =
-      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/CommitCheckpoint");
-  if (!status.ok()) return FinishWith(context, status);
-  absl::StatusOr<std::string> worker = NameFromWire(request->worker(), "worker");
+  absl::StatusOr<WorkerId> worker = Caller(*context, "CommitCheckpoint", request->worker());
   if (!worker.ok()) return FinishWith(context, worker.status());
   absl::StatusOr<Checkpoint> checkpoint = FromWire(request->checkpoint());
   if (!checkpoint.ok()) return FinishWith(context, checkpoint.status());
@@ -209,7 +202,7 @@ grpc::ServerUnaryReactor* WorkerService::CommitCheckpoint(
   if (!complete.ok()) return FinishWith(context, complete);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   core_.CommitCheckpoint(
-      WorkerId(*std::move(worker)), *std::move(checkpoint),
+      *std::move(worker), *std::move(checkpoint),
       [reactor](const absl::Status& result) { reactor->Finish(ToGrpc(result)); });
   return reactor;
 }
@@ -217,9 +210,8 @@ grpc::ServerUnaryReactor* WorkerService::CommitCheckpoint(
 grpc::ServerUnaryReactor* WorkerService::Finish(grpc::CallbackServerContext* context,
                                                 const v1::FinishRequest* request,
                                                 v1::FinishResponse*) {
-  const absl::Status status =
-      CheckCaller(authentication_, *context, "/etude.v1.WorkerService/Finish");
-  if (!status.ok()) return FinishWith(context, status);
+  const absl::StatusOr<WorkerId> worker = Caller(*context, "Finish", request->worker());
+  if (!worker.ok()) return FinishWith(context, worker.status());
   absl::StatusOr<FinishedAttempt> end = FinishedFromWire(*request);
   if (!end.ok()) return FinishWith(context, end.status());
   const absl::Status complete = CheckComplete(blobs_, end->artifacts);

@@ -7,6 +7,7 @@
 
 #include "coordinator/authentication.h"
 #include "coordinator/core.h"
+#include "coordinator/worker_claims.h"
 #include "etude/v1/worker.grpc.pb.h"
 #include "storage/blob_store.h"
 
@@ -20,7 +21,7 @@ inline constexpr int kMaxReportsInFlight = 4;
 class WorkerService final : public v1::WorkerService::CallbackService {
  public:
   WorkerService(Core& core, BlobStore& blobs, const Authentication& authentication)
-      : core_(core), blobs_(blobs), authentication_(authentication) {}
+      : core_(core), blobs_(blobs), authentication_(authentication), claims_(authentication) {}
 
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
@@ -41,9 +42,14 @@ class WorkerService final : public v1::WorkerService::CallbackService {
                                    v1::FinishResponse* response) override;
 
  private:
+  // The worker that a call names, if the call may be made and the worker is the caller's.
+  absl::StatusOr<WorkerId> Caller(const grpc::CallbackServerContext& context, const char* method,
+                                  const std::string& worker);
+
   Core& core_;
   BlobStore& blobs_;
   const Authentication& authentication_;
+  WorkerClaims claims_;
 };
 
 }  // namespace etude

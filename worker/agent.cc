@@ -127,8 +127,8 @@ void Agent::AdvanceRegistration(absl::Time now) {
   if (registered_ || register_call_ != 0 || !ever_ready_) return;
   if (!ever_registered_ && now - started_at_ >= options_.connect_timeout) {
     return Quit(Unavailable(
-        fmt::format("no coordinator answered at {} within {:g} s; start one with: etude up",
-                    options_.endpoint, absl::ToDoubleSeconds(options_.connect_timeout))));
+        fmt::format("no coordinator answered at {} within {:g} s. {}", options_.endpoint,
+                    absl::ToDoubleSeconds(options_.connect_timeout), options_.advice)));
   }
   if (now < register_at_) return;
   register_call_ = next_call_++;
@@ -191,10 +191,9 @@ void Agent::NoteUnreachable(const absl::Status& status, absl::Time now) {
   reachable_ = false;
   if (now < next_complaint_) return;
   next_complaint_ = now + kComplainEvery;
-  LogWarning(fmt::format(
-      "no coordinator answers at {} ({}); {}trying again. Start one with: etude up, or name "
-      "another with --endpoint HOST:PORT",
-      options_.endpoint, MessageOf(status), AllWork().empty() ? "" : "training goes on; "));
+  LogWarning(fmt::format("no coordinator answers at {} ({}); {}trying again. {}", options_.endpoint,
+                         MessageOf(status), AllWork().empty() ? "" : "training goes on; ",
+                         options_.advice));
 }
 
 void Agent::NoteReachable() {
@@ -382,7 +381,8 @@ void Agent::AdvanceReport(absl::Time now) {
         transport_.OpenReport(stream_);
       }
       if (sent_.empty()) progress_at_ = now;
-      transport_.Report(stream_, {next_sequence_++, work->job(), work->attempt(), batch->points});
+      transport_.Report(stream_, {next_sequence_++, options_.worker.id, work->job(),
+                                  work->attempt(), batch->points});
       batch->sent = true;
       sent_.push_back({work->job(), work->attempt(), batch->end});
     }

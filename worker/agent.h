@@ -38,6 +38,8 @@ inline constexpr int kMaxFailedStarts = 3;
 struct AgentOptions {
   std::string state_dir;  // exists
   std::string endpoint;   // for messages
+  // For messages, when no coordinator answers there.
+  std::string advice = "Start one with: etude up, or name another with --endpoint HOST:PORT";
   // id, host, cpu, software, slots, threads_per_slot, memory_bytes; the trainer says the device.
   Worker worker;
   absl::Duration checkpoint_every = absl::Seconds(30);

@@ -182,6 +182,11 @@ absl::StatusOr<AgentOptions> MakeOptions(const AgentSettings& settings) {
   AgentOptions options;
   options.state_dir = settings.state_dir;
   options.endpoint = settings.endpoint;
+  if (!IsLoopback(settings.endpoint)) {
+    options.advice =
+        "Does etude-coordinator run there, and are --tls-ca, --tls-cert and --tls-key of its "
+        "authority?";
+  }
   options.worker = DescribeMachine();
   ASSIGN_OR_RETURN(options.worker.id, LoadWorkerId(settings.state_dir, settings.name));
   options.worker.software = ETUDE_VERSION;
@@ -265,6 +270,8 @@ int RunWorker(const CLI::App& app, const Flags& flags) {
 }  // namespace etude
 
 int main(int argc, char** argv) {
+  // The agent says what gRPC would, in its own log.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CLI::App app(etude::kDescription, "etude-worker");
   etude::Flags flags;
   app.add_option("--endpoint", flags.settings.endpoint,

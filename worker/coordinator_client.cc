@@ -341,6 +341,7 @@ void CoordinatorClient::Report(CallId stream, const PointsBatch& batch) {
   if (open == nullptr || open->id() != stream) return;  // ReportClosed is on its way
   v1::ReportRequest request;
   request.set_sequence(batch.sequence);
+  request.set_worker(batch.worker.text());
   request.set_job(batch.job.text());
   request.set_attempt(batch.attempt);
   *request.mutable_points() = etude::ToWire(batch.points);

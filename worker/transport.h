@@ -62,6 +62,7 @@ class Transport {
   };
   struct PointsBatch {
     std::uint64_t sequence = 0;  // from 1 in each stream, one more each batch
+    WorkerId worker;
     JobId job;
     int attempt = 0;
     std::vector<LossPoint> points;  // at most kMaxPointsPerBatch

@@ -79,12 +79,18 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::int64_t max_b
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes, unsigned mode) {
   struct stat facts {};
-  if (stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+  const bool there = stat(path.c_str(), &facts) == 0;
+  if (there && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
     return InvalidArgument("write " + path + ": it is a device or a pipe, which a rename would " +
                            "replace; name a file");
   }
   const std::string temporary = path + ".tmp." + std::to_string(getpid());
   absl::Status status = WriteAndSync(temporary, bytes, mode);
+  // What root writes for another user stays that user's.
+  const bool others = there && geteuid() == 0 && facts.st_uid != 0;
+  if (status.ok() && others && chown(temporary.c_str(), facts.st_uid, facts.st_gid) != 0) {
+    status = FromErrno(errno, "keep the owner of " + path);
+  }
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = FromErrno(errno, "rename " + temporary + " to " + path);
   }

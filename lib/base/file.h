@@ -18,8 +18,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::int64_t max_bytes = std::int64_t{1} << 34);
 
 // Writes `bytes` beside `path`, syncs, renames over `path` and syncs the directory. `mode` is the
-// file's permission bits. On any error the temporary is removed and `path` is as it was.
-// kResourceExhausted: disk full. kInvalidArgument: a device or a pipe is there.
+// file's permission bits; where root replaces another user's file, its owner stays. On any error
+// the temporary is removed and `path` is as it was. kResourceExhausted: disk full.
+// kInvalidArgument: a device or a pipe is there.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes,
                                  unsigned mode = 0644);
 

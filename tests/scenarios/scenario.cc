@@ -175,6 +175,7 @@ std::string Scenario::Acquire(Words& words) {
   if (!acquired.ok()) return etude::Text(acquired.status());
   if (!acquired->assignment) return "none: " + acquired->reason;
   const Assignment& assignment = *acquired->assignment;
+  holders_[{assignment.job.text(), assignment.attempt}] = worker;
   std::string text = fmt::format("{}#{} from {}", NameOf(assignment.job), assignment.attempt,
                                  assignment.start_step);
   if (assignment.local_attempt > 0) text += fmt::format(" local {}", assignment.local_attempt);
@@ -193,7 +194,8 @@ std::string Scenario::Points(Words& words) {
     points.push_back({Series::kTrain, step, 1.0 / static_cast<double>(step)});
   }
   const HeldAttempt held = ParseAttempt(attempt);
-  const auto accepted = scheduler_->AddPoints(held.job, held.attempt, points, changes_);
+  const WorkerId holder(holders_[{held.job.text(), held.attempt}]);
+  const auto accepted = scheduler_->AddPoints(holder, held.job, held.attempt, points, changes_);
   if (!accepted.ok()) return etude::Text(accepted.status());
   return *accepted ? "ok" : "superseded";
 }

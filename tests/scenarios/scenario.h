@@ -25,6 +25,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/scheduler.h"
@@ -71,6 +72,7 @@ class Scenario {
   Scheduler::Changes changes_;
   std::map<std::string, RunConfig> runs_;
   std::map<std::string, int> slots_;
+  std::map<std::pair<std::string, int>, std::string> holders_;  // of job and attempt
 };
 
 }  // namespace etude

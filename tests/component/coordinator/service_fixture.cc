@@ -153,6 +153,7 @@ bool ServiceTest::Report(const std::string& job, int attempt, std::int64_t first
   request.set_sequence(1);
   request.set_job(job);
   request.set_attempt(attempt);
+  request.set_worker("w");
   for (std::int64_t step = first; step <= last; ++step) {
     request.mutable_points()->add_series(1);
     request.mutable_points()->add_step(step);

@@ -165,6 +165,7 @@ TEST_F(SubmittedTest, ACommitThatFailsIsAcknowledgedToNobody) {
   request.set_sequence(1);
   request.set_job(job.job());
   request.set_attempt(1);
+  request.set_worker("w");
   request.mutable_points()->add_series(1);
   request.mutable_points()->add_step(1);
   request.mutable_points()->add_value(3);
@@ -227,6 +228,7 @@ TEST_F(SubmittedTest, ACurveComesBackInOrder) {
 TEST_F(ServiceTest, AnotherProtocolIsRefusedWithWhatToDo) {
   v1::RegisterRequest request;
   request.set_protocol(99);
+  request.mutable_worker()->set_id("w");
   v1::RegisterResponse response;
   const grpc::Status status = worker_->Register(Context().get(), request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
@@ -239,6 +241,7 @@ TEST_F(ServiceTest, AReportOutOfSequenceEndsTheStream) {
   v1::ReportRequest request;
   request.set_sequence(2);
   request.set_job("x.0");
+  request.set_worker("w");
   stream->Write(request);
   v1::ReportResponse response;
   EXPECT_FALSE(stream->Read(&response));

@@ -97,6 +97,18 @@ TEST(FileTest, AtomicWriteLeavesNoTemporary) {
   EXPECT_EQ(std::distance(fs::directory_iterator(directory), fs::directory_iterator()), 1);
 }
 
+TEST(FileTest, WhatRootWritesForAnotherUserStaysThatUsers) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can";
+  const std::string path = FreshDirectory() + "/a";
+  ASSERT_TRUE(WriteFileAtomically(path, "one", 0600).ok());
+  ASSERT_EQ(chown(path.c_str(), 1234, 1235), 0);
+  ASSERT_TRUE(WriteFileAtomically(path, "two", 0600).ok());
+  struct stat facts {};
+  ASSERT_EQ(stat(path.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_uid, 1234u);
+  EXPECT_EQ(facts.st_gid, 1235u);
+}
+
 TEST(FileTest, FailedWriteKeepsTheOldFile) {
   const absl::Status status = WriteFileAtomically("/proc/no-such-place/file", "x");
   EXPECT_FALSE(status.ok());

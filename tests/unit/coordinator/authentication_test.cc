@@ -9,8 +9,10 @@
 #include <set>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
+#include "tests/support/fake_clock.h"
 
 namespace etude {
 namespace {
@@ -67,23 +69,68 @@ TEST_F(AuthenticationTest, ATokenFileThatOthersMayReadIsRefused) {
             absl::StatusCode::kPermissionDenied);
 }
 
+// The coordinator's list of tokens, which people change while it runs.
+class TokenListTest : public AuthenticationTest {
+ protected:
+  void Write(const std::string& lines, unsigned mode = 0600) {
+    ASSERT_TRUE(WriteFileAtomically(path_, lines, mode).ok());
+  }
+  static std::string Line(const std::string& token) {
+    return "read " + Sha256Hex(token) + " never ana\n";
+  }
+  bool Passes(const Authentication& authentication, const std::string& token) {
+    return authentication.Check(kMethod, "Bearer " + token).ok();
+  }
+  const std::string path_ = directory_ + "/tokens";
+  FakeClock clock_;
+};
+
+TEST_F(TokenListTest, AnAddedTokenIsKnownAndARemovedOneForgottenWithinASecond) {
+  Write(Line("one"));
+  const auto authentication = Authentication::Open(directory_, path_, clock_);
+  ASSERT_TRUE(authentication.ok()) << authentication.status();
+  Write(Line("two"));
+  EXPECT_TRUE(Passes(*authentication, "one")) << "the file is not looked at for every call";
+  clock_.Advance(kTokensReadEvery);
+  EXPECT_TRUE(Passes(*authentication, "two"));
+  EXPECT_FALSE(Passes(*authentication, "one"));
+  EXPECT_FALSE(authentication->IsValid({Sha256Hex("one")}));
+  EXPECT_TRUE(authentication->IsValid({Sha256Hex("two")}));
+  EXPECT_TRUE(Passes(*authentication, Token())) << "the owner's stays";
+}
+
+TEST_F(TokenListTest, AFileThatHasBecomeBadLeavesTheTokensAsTheyWere) {
+  Write(Line("one"));
+  const auto authentication = Authentication::Open(directory_, path_, clock_);
+  ASSERT_TRUE(authentication.ok()) << authentication.status();
+  Write("nonsense\n");
+  clock_.Advance(kTokensReadEvery);
+  EXPECT_TRUE(Passes(*authentication, "one"));
+  Write(Line("two"), 0644);
+  clock_.Advance(kTokensReadEvery);
+  EXPECT_FALSE(Passes(*authentication, "two")) << "others may read it";
+  EXPECT_TRUE(Passes(*authentication, "one"));
+}
+
 TEST(AuthenticationCheckTest, OnlyTheWholeTokenPasses) {
   const Authentication authentication("etude_abc", "/state/token");
   EXPECT_TRUE(authentication.Check(kMethod, "Bearer etude_abc").ok());
   for (const char* wrong : {"Bearer etude_abd", "Bearer etude_ab", "Bearer etude_abcd", "Bearer ",
                             "etude_abc", "bearer etude_abc", "Basic etude_abc", ""}) {
-    const absl::Status status = authentication.Check(kMethod, wrong);
+    const absl::Status status = authentication.Check(kMethod, wrong).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << wrong;
     EXPECT_NE(MessageOf(status).find("/state/token"), std::string::npos);
   }
-  EXPECT_EQ(authentication.Check(kMethod, std::nullopt).code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(authentication.Check(kMethod, std::nullopt).status().code(),
+            absl::StatusCode::kUnauthenticated);
 }
 
 TEST(AuthenticationCheckTest, HealthIsOpenAndUnknownCallsAreRefusedEvenWithTheToken) {
   const Authentication authentication("etude_abc", "/state/token");
   EXPECT_TRUE(authentication.Check("/grpc.health.v1.Health/Check", std::nullopt).ok());
-  EXPECT_EQ(authentication.Check("/etude.v1.ClientService/Drop", "Bearer etude_abc").code(),
-            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(
+      authentication.Check("/etude.v1.ClientService/Drop", "Bearer etude_abc").status().code(),
+      absl::StatusCode::kPermissionDenied);
 }
 
 constexpr char kReaders[] = "read submit admin";
@@ -132,12 +179,12 @@ TEST(AuthorisationTest, EachRoleMayWhatIsExpectedAndNothingElse) {
     for (const auto& [call, roles] : Expected()) {
       const std::string method = "/etude.v1." + call;
       const bool may = (" " + roles + " ").find(" " + name + " ") != std::string::npos;
-      EXPECT_EQ(now.Check(method, "Bearer right").code(),
+      EXPECT_EQ(now.Check(method, "Bearer right").status().code(),
                 may ? absl::StatusCode::kOk : absl::StatusCode::kPermissionDenied)
           << name << " " << call;
-      EXPECT_EQ(now.Check(method, std::nullopt).code(), kNobody) << name << " " << call;
-      EXPECT_EQ(now.Check(method, "Bearer wrong").code(), kNobody) << name << " " << call;
-      EXPECT_EQ(past.Check(method, "Bearer right").code(), kNobody) << name << " " << call;
+      EXPECT_EQ(now.Check(method, std::nullopt).status().code(), kNobody) << name << " " << call;
+      EXPECT_EQ(now.Check(method, "Bearer wrong").status().code(), kNobody) << name << " " << call;
+      EXPECT_EQ(past.Check(method, "Bearer right").status().code(), kNobody) << name << " " << call;
     }
   }
 }
@@ -183,7 +230,8 @@ TEST(TokenFileTest, AnExpiryLongAgoIsNotNever) {
   ASSERT_TRUE(records.ok());
   StoppedClock clock;
   const Authentication authentication(*records, "/token", clock);
-  EXPECT_EQ(authentication.Check(kMethod, "Bearer t").code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(authentication.Check(kMethod, "Bearer t").status().code(),
+            absl::StatusCode::kUnauthenticated);
 }
 
 TEST(ListenAddressTest, OnlyThisMachinesAddressesAreTaken) {

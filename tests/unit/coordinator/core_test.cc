@@ -109,7 +109,7 @@ class CoreTest : public testing::Test {
   absl::StatusOr<bool> Report(const JobId& job, int attempt, std::int64_t first,
                               std::int64_t last) {
     Reply<absl::StatusOr<bool>> reply;
-    core_->AddPoints(job, attempt, TrainPoints(first, last), reply.done());
+    core_->AddPoints(WorkerId("w"), job, attempt, TrainPoints(first, last), reply.done());
     return reply.Get();
   }
   Scheduler::Counts Counts() {
@@ -228,11 +228,11 @@ TEST_F(CoreTest, ABatchWhoseCommitFailsIsRefusedWhole) {
   ASSERT_TRUE(Acquire("w")->assignment);
   gated_.Open(false);
   Reply<absl::StatusOr<bool>> replies[4];
-  core_->AddPoints(job_, 1, TrainPoints(1, 1), replies[0].done());
+  core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 1), replies[0].done());
   gated_.AwaitCommit();
   // These three wait for the first, and so are one batch.
   for (int i = 1; i < 4; ++i) {
-    core_->AddPoints(job_, 1, TrainPoints(i + 1, i + 1), replies[i].done());
+    core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(i + 1, i + 1), replies[i].done());
   }
   faulty_.FailCommit(2, FaultyResultsStore::When::kBeforeApplying);
   gated_.Open(true);
@@ -304,11 +304,11 @@ TEST_F(CoreTest, AFullQueueShedsAtOnceAndHeartbeatsKeepTheirLane) {
     if (answer.status().code() == absl::StatusCode::kResourceExhausted) ++shed;
     if (answer.ok() && *answer) ++accepted;
   };
-  core_->AddPoints(job_, 1, TrainPoints(1, 1), count);
+  core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 1), count);
   gated_.AwaitCommit();
   const int extra = 10;
   for (std::size_t i = 0; i < kMaxQueuedEvents + extra; ++i) {
-    core_->AddPoints(job_, 1, TrainPoints(1, 1), count);
+    core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 1), count);
   }
   EXPECT_EQ(shed, extra);
   Reply<absl::StatusOr<std::vector<Directive>>> heartbeat;

@@ -92,11 +92,22 @@ TEST_F(SchedulerTest, APointBeyondTheJobIsRefusedAndChangesNothing) {
   ASSERT_TRUE(scheduler_.Acquire(WorkerId("w"), 0, now_, changes_).ok());
   changes_.clear();
   const JobId job = JobOf(MakeConfig(10));
-  EXPECT_EQ(scheduler_.AddPoints(job, 1, TrainPoints(9, 11), changes_).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      scheduler_.AddPoints(WorkerId("w"), job, 1, TrainPoints(9, 11), changes_).status().code(),
+      absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(changes_.empty());
-  EXPECT_EQ(scheduler_.AddPoints(JobId("x.0"), 1, {}, changes_).status().code(),
+  EXPECT_EQ(scheduler_.AddPoints(WorkerId("w"), JobId("x.0"), 1, {}, changes_).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(SchedulerTest, PointsOfAnotherWorkersAttemptAreNotTaken) {
+  ASSERT_TRUE(scheduler_.Submit(MakeSweep("s"), {MakeConfig(10)}, now_, changes_).ok());
+  ASSERT_TRUE(scheduler_.Register(MakeWorker("w"), {}, now_, changes_).ok());
+  ASSERT_TRUE(scheduler_.Acquire(WorkerId("w"), 0, now_, changes_).ok());
+  changes_.clear();
+  const JobId job = JobOf(MakeConfig(10));
+  EXPECT_FALSE(*scheduler_.AddPoints(WorkerId("v"), job, 1, TrainPoints(1, 2), changes_));
+  EXPECT_TRUE(changes_.empty());
 }
 
 TEST_F(SchedulerTest, SuccessNeedsAFiniteResult) {
@@ -104,7 +115,7 @@ TEST_F(SchedulerTest, SuccessNeedsAFiniteResult) {
   ASSERT_TRUE(scheduler_.Register(MakeWorker("w"), {}, now_, changes_).ok());
   ASSERT_TRUE(scheduler_.Acquire(WorkerId("w"), 0, now_, changes_).ok());
   const JobId job = JobOf(MakeConfig(2));
-  ASSERT_TRUE(*scheduler_.AddPoints(job, 1, TrainPoints(1, 2), changes_));
+  ASSERT_TRUE(*scheduler_.AddPoints(WorkerId("w"), job, 1, TrainPoints(1, 2), changes_));
   FinishedAttempt end{.worker = WorkerId("w"), .job = job, .attempt = 1};
   EXPECT_EQ(scheduler_.Finish(end, now_, changes_).code(), absl::StatusCode::kInvalidArgument);
   end.result = RunResult{};
