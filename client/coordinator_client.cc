@@ -174,6 +174,12 @@ struct CoordinatorClient::Wire {
     return response;
   }
 
+  absl::StatusOr<Sweep> Control(const v1::ControlSweepRequest& request) {
+    ASSIGN_OR_RETURN(const v1::ControlSweepResponse response,
+                     Call(&v1::ClientService::Stub::ControlSweep, request));
+    return Checked(FromWire(response.sweep()));
+  }
+
   CoordinatorChannel channel;
   std::unique_ptr<v1::ClientService::Stub> stub;
   BlobClient blobs;
@@ -287,6 +293,83 @@ absl::StatusOr<Sweep> CoordinatorClient::CancelSweep(const std::string& sweep) {
   ASSIGN_OR_RETURN(const v1::CancelSweepResponse response,
                    wire_->Call(&v1::ClientService::Stub::CancelSweep, request));
   return Checked(FromWire(response.sweep()));
+}
+
+absl::StatusOr<Sweep> CoordinatorClient::PauseSweep(const std::string& sweep, bool paused) {
+  v1::ControlSweepRequest request;
+  request.set_sweep(sweep);
+  request.set_action(paused ? v1::ControlSweepRequest::ACTION_PAUSE
+                            : v1::ControlSweepRequest::ACTION_RESUME);
+  return wire_->Control(request);
+}
+
+absl::StatusOr<Sweep> CoordinatorClient::StopSweep(const std::string& sweep) {
+  v1::ControlSweepRequest request;
+  request.set_sweep(sweep);
+  request.set_action(v1::ControlSweepRequest::ACTION_STOP);
+  return wire_->Control(request);
+}
+
+absl::StatusOr<Sweep> CoordinatorClient::SetTurn(const std::string& sweep, int priority,
+                                                 double weight) {
+  v1::ControlSweepRequest request;
+  request.set_sweep(sweep);
+  request.set_action(v1::ControlSweepRequest::ACTION_SET_TURN);
+  request.set_priority(priority);
+  request.set_weight(weight);
+  return wire_->Control(request);
+}
+
+absl::StatusOr<CoordinatorClient::Retried> CoordinatorClient::RetrySweep(const std::string& sweep,
+                                                                         bool failed_only) {
+  v1::RetrySweepRequest request;
+  request.set_sweep(sweep);
+  request.set_failed_only(failed_only);
+  ASSIGN_OR_RETURN(const v1::RetrySweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::RetrySweep, request));
+  Retried retried;
+  ASSIGN_OR_RETURN(retried.sweep, Checked(FromWire(response.sweep())));
+  retried.runs = response.runs();
+  return retried;
+}
+
+absl::StatusOr<Run> CoordinatorClient::CancelRun(const std::string& run) {
+  v1::CancelRunRequest request;
+  request.set_run(run);
+  ASSIGN_OR_RETURN(const v1::CancelRunResponse response,
+                   wire_->Call(&v1::ClientService::Stub::CancelRun, request));
+  return Checked(FromWire(response.run()));
+}
+
+absl::StatusOr<Run> CoordinatorClient::RetryRun(const std::string& run) {
+  v1::RetryRunRequest request;
+  request.set_run(run);
+  ASSIGN_OR_RETURN(const v1::RetryRunResponse response,
+                   wire_->Call(&v1::ClientService::Stub::RetryRun, request));
+  return Checked(FromWire(response.run()));
+}
+
+absl::StatusOr<RunExplanation> CoordinatorClient::ExplainRun(const std::string& run) {
+  v1::ExplainRunRequest request;
+  request.set_run(run);
+  ASSIGN_OR_RETURN(const v1::ExplainRunResponse response,
+                   wire_->Call(&v1::ClientService::Stub::ExplainRun, request));
+  RunExplanation explanation;
+  ASSIGN_OR_RETURN(explanation.run, Checked(FromWire(response.run())));
+  explanation.worker = response.worker();
+  explanation.wait_reason = response.wait_reason();
+  for (const auto& one : response.sweeps()) explanation.sweeps.push_back({one.who(), one.what()});
+  for (const auto& one : response.workers()) explanation.workers.push_back({one.who(), one.what()});
+  return explanation;
+}
+
+absl::StatusOr<Worker> CoordinatorClient::DrainWorker(const WorkerId& worker, bool drain) {
+  v1::DrainWorkerRequest request;
+  request.set_worker(worker.text());
+  request.set_drain(drain);
+  ASSIGN_OR_RETURN(const v1::DrainWorkerResponse response,
+                   wire_->Call(&v1::ClientService::Stub::DrainWorker, request));
+  return Checked(FromWire(response.worker()));
 }
 
 absl::Status CoordinatorClient::WatchSweep(const std::string& sweep, absl::Duration limit,
@@ -418,6 +501,7 @@ absl::StatusOr<std::vector<WorkerView>> CoordinatorClient::Workers() {
     WorkerView view;
     ASSIGN_OR_RETURN(view.worker, Checked(FromWire(entry.worker())));
     for (const std::string& run : entry.runs()) view.runs.emplace_back(run);
+    view.idle_reason = entry.idle_reason();
     workers.push_back(std::move(view));
   }
   return workers;

@@ -110,7 +110,21 @@ struct RunView {
 
 struct WorkerView {
   Worker worker;
-  std::vector<RunKey> runs;  // that it trains now
+  std::vector<RunKey> runs = {};  // that it trains now
+  std::string idle_reason = "";   // why a slot of it has no job; empty: none has none
+};
+
+// Why a run is where it is: what each sweep that has it, and each worker, says to it.
+struct RunExplanation {
+  struct Verdict {
+    std::string who;
+    std::string what;
+  };
+  Run run;
+  std::string worker;       // that trains it now
+  std::string wait_reason;  // why it waits, if it does
+  std::vector<Verdict> sweeps;
+  std::vector<Verdict> workers;
 };
 
 struct SubmitRequest {
@@ -161,6 +175,14 @@ class CoordinatorClient {
   absl::StatusOr<std::vector<SweepSummary>> Sweeps();
   absl::StatusOr<SweepView> FindSweep(const std::string& sweep);
   absl::StatusOr<Sweep> CancelSweep(const std::string& sweep);
+  absl::StatusOr<Sweep> PauseSweep(const std::string& sweep, bool paused);
+  absl::StatusOr<Sweep> StopSweep(const std::string& sweep);
+  absl::StatusOr<Sweep> SetTurn(const std::string& sweep, int priority, double weight);
+  struct Retried {
+    Sweep sweep;
+    int runs = 0;  // that start again
+  };
+  absl::StatusOr<Retried> RetrySweep(const std::string& sweep, bool failed_only);
 
   // Calls `on_view` at once and after each change until the sweep ends (ok), `on_view` returns
   // false (kCancelled), the connection breaks (kUnavailable; not tried again) or `limit` has passed
@@ -172,6 +194,9 @@ class CoordinatorClient {
 
   absl::StatusOr<std::vector<RunProgress>> Runs(const std::string& sweep);  // empty: all
   absl::StatusOr<RunView> FindRun(const std::string& run);
+  absl::StatusOr<Run> CancelRun(const std::string& run);
+  absl::StatusOr<Run> RetryRun(const std::string& run);
+  absl::StatusOr<RunExplanation> ExplainRun(const std::string& run);
   // Ordered by (step, series); empty `series`: all but test.
   absl::StatusOr<std::vector<LossPoint>> Curve(const std::string& run,
                                                const std::vector<Series>& series);
@@ -183,6 +208,7 @@ class CoordinatorClient {
   absl::StatusOr<std::vector<FrozenPrediction>> Predictions(const std::string& sweep);
 
   absl::StatusOr<std::vector<WorkerView>> Workers();
+  absl::StatusOr<Worker> DrainWorker(const WorkerId& worker, bool drain);
 
   // Called with the bytes moved so far; returning false stops with kCancelled.
   using TransferProgress = std::function<bool(std::int64_t bytes)>;

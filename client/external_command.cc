@@ -81,7 +81,9 @@ absl::StatusOr<pid_t> Spawn(const ExternalCommand& command, const std::array<int
   sigfillset(&all);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  if (!command.hears_terminal) flags |= POSIX_SPAWN_SETPGROUP;  // its own: 0
+  posix_spawnattr_setflags(&attributes, static_cast<short>(flags));
   pid_t pid = 0;
   const int error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);

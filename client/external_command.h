@@ -18,6 +18,7 @@ struct ExternalCommand {
   std::vector<std::string> arguments;  // the first is looked up in PATH
   std::string input = "";              // its stdin
   absl::Duration limit = absl::Minutes(1);
+  bool hears_terminal = true;  // the terminal's Ctrl-C reaches it
 };
 
 struct ExternalResult {
@@ -27,7 +28,7 @@ struct ExternalResult {
 };
 
 // Waits for the program itself, not for what it leaves running. Signals come to it as the system's
-// defaults, the terminal's Ctrl-C too. kNotFound: no such program.
+// defaults. kNotFound: no such program.
 // kDeadlineExceeded: it was killed after `limit`. kResourceExhausted: it printed too much.
 absl::StatusOr<ExternalResult> RunExternal(const ExternalCommand& command);
 

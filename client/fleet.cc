@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,114 +46,117 @@ std::string Absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 
-// The fleet that the flags mean: by name, else by engine, else the only one there is.
-absl::StatusOr<FleetSpec> FindFleet(const Session& session, const FleetFlags& flags) {
-  ASSIGN_OR_RETURN(const std::string state, DefaultStateDir(session.world().environment));
-  if (!flags.name.empty()) return ReadFleet(state, flags.name);
-  if (!flags.engine.empty()) return ReadFleet(state, flags.engine);
+// The name of the fleet that the flags mean: by name, else by engine, else the only one there is.
+absl::StatusOr<std::string> FleetName(const std::string& state, const FleetFlags& flags) {
+  if (!flags.name.empty()) return flags.name;
+  if (!flags.engine.empty()) return flags.engine;
   const std::vector<std::string> names = FleetNames(state);
-  if (names.size() == 1) return ReadFleet(state, names[0]);
-  if (names.empty()) {
-    return WithHint(NotFound("there is no fleet here"), "etude fleet up -h");
-  }
+  if (names.size() == 1) return names[0];
+  if (names.empty()) return WithHint(NotFound("there is no fleet here"), "etude fleet up -h");
   return WithHint(InvalidArgument(fmt::format("which fleet: {}?", fmt::join(names, ", "))),
                   "name it: --name " + names[0]);
 }
 
-// A fleet, its engine and its lock.
-class OpenFleet {
- public:
-  static absl::StatusOr<OpenFleet> Make(const Session& session, const FleetSpec& spec) {
-    ASSIGN_OR_RETURN(const std::string state, DefaultStateDir(session.world().environment));
-    OpenFleet fleet(Absolute(state), spec);
-    RETURN_IF_ERROR(OfLocalFile(MakeDirectories(fleet.directory_, 0700)));
-    return fleet;
-  }
-  FleetEngine& engine() { return *engine_; }
-  const std::string& state() const { return state_; }
-  absl::StatusOr<FileLock> Lock(Clock& clock) const {
-    return FileLock::Take(directory_ + "/lock", kRoundLimit, clock);
-  }
+absl::StatusOr<std::string> StateDir(const Session& session) {
+  ASSIGN_OR_RETURN(const std::string state, DefaultStateDir(session.world().environment));
+  return Absolute(state);
+}
 
- private:
-  OpenFleet(const std::string& state, const FleetSpec& spec)
-      : state_(state),
-        directory_(FleetDirectory(state, spec.name)),
-        engine_(MakeFleetEngine(spec, directory_)) {}
-
-  std::string state_;
-  std::string directory_;
-  std::unique_ptr<FleetEngine> engine_;
-};
-
-// One round: looks, acts, and looks again if it did something.
-absl::StatusOr<FleetView> Round(Session& session, OpenFleet& fleet, const FleetSpec& spec,
-                                CoordinatorClient& client) {
-  ASSIGN_OR_RETURN(const FileLock lock, fleet.Lock(session.clock()));
-  ASSIGN_OR_RETURN(FleetView view, LookAtFleet(spec, fleet.engine(), client));
-  bool acted = false;
-  RETURN_IF_ERROR(AdjustFleet(view, fleet.engine(), [&](const std::string& line) {
-    acted = true;
-    session.Say(line);
-  }));
-  if (!acted) return view;
-  return LookAtFleet(spec, fleet.engine(), client);
+// Held while a fleet is read, changed and acted on: no two commands do that at once.
+absl::StatusOr<FileLock> LockFleet(Session& session, const std::string& state,
+                                   const std::string& name) {
+  const std::string directory = FleetDirectory(state, name);
+  RETURN_IF_ERROR(OfLocalFile(MakeDirectories(directory, 0700)));
+  return FileLock::Take(directory + "/lock", kRoundLimit, session.clock());
 }
 
 // Watches for members that fail one after the other.
 class FailureWatch {
  public:
-  // What failed before this command began is not its concern.
-  explicit FailureWatch(const FleetView& first) {
-    for (const FleetMember& member : first.members) {
-      if (member.state == FleetMember::State::kFailed) seen_.insert(member.id);
+  // What failed before this command did anything is not its concern.
+  void Begin(const FleetView& view) {
+    if (begun_) return;
+    begun_ = true;
+    for (const FleetMember& member : view.members) {
+      if (member.state == FleetMember::State::kFailed) seen_.insert({member.id, member.life});
     }
   }
-  // kInternal once too many have failed.
+  // kInternal once too many have failed and none has come to work in between.
   absl::Status Note(const Session& session, const FleetView& view) {
     for (const FleetMember& member : view.members) {
-      if (WorkerOf(member, view.workers) != nullptr) in_a_row_ = 0;
-      if (member.state != FleetMember::State::kFailed || !seen_.insert(member.id).second) continue;
-      ++in_a_row_;
-      session.Say(fmt::format("{} failed: {}; log: {}", member.id, member.reason, member.log));
-      const std::string last = LastLines(member.log, kLogLines);
+      const WorkerView* worker = WorkerOf(member, view.workers);
+      if (worker != nullptr && worker->worker.state == WorkerState::kOnline &&
+          came_.insert({worker->worker.id.text(), worker->worker.registered_at_us}).second) {
+        in_a_row_ = 0;
+      }
+    }
+    for (const FleetMember& member : view.members) {
+      const bool silent = member.state == FleetMember::State::kSilent;
+      if (!silent && member.state != FleetMember::State::kFailed) continue;
+      if (!seen_.insert({member.id, member.life}).second) continue;
+      session.Say(
+          silent ? fmt::format("{}: {}", member.where, member.reason)
+                 : fmt::format("{} failed: {}; log: {}", member.id, member.reason, member.log));
+      const std::string last = silent ? "" : LastLines(member.log, kLogLines);
       if (!last.empty()) session.Say("  " + last);
-      if (in_a_row_ < kMaxFailedMembers) continue;
+      if (silent || ++in_a_row_ < kMaxFailedMembers) continue;
       return WithHint(Internal(fmt::format(
                           "{} workers failed one after the other; no more are started", in_a_row_)),
-                      "see " + member.log + ", then type: etude fleet up");
+                      "look at " + member.log + "     (then the same command again)");
     }
     return absl::OkStatus();
   }
 
  private:
-  std::set<std::string> seen_;
+  bool begun_ = false;
+  std::set<std::pair<std::string, std::string>> seen_;
+  std::set<std::pair<std::string, std::int64_t>> came_;
   int in_a_row_ = 0;
 };
 
-// Until a signal. What runs goes on when this ends.
-absl::StatusOr<ExitCode> Keep(Session& session, OpenFleet& fleet, FleetView view, Signals& signals,
-                              absl::Duration every) {
+// What a command makes of the definition that is there, or is not.
+using Revision = std::function<absl::StatusOr<FleetSpec>(const absl::StatusOr<FleetSpec>& there)>;
+
+// One round: reads the definition, looks, acts, and looks again if it did something.
+absl::StatusOr<FleetView> Round(Session& session, const std::string& state, const std::string& name,
+                                const Revision& revise, FailureWatch& failures) {
+  ASSIGN_OR_RETURN(const FileLock lock, LockFleet(session, state, name));
+  ASSIGN_OR_RETURN(const FleetSpec spec, revise(ReadFleet(state, name)));
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
-  FailureWatch failures(view);
-  const std::string name = view.spec.name;
+  const auto engine = MakeFleetEngine(spec, FleetDirectory(state, name));
+  ASSIGN_OR_RETURN(FleetView view, LookAtFleet(spec, *engine, *client));
+  failures.Begin(view);
+  bool acted = false;
+  RETURN_IF_ERROR(AdjustFleet(view, *engine, [&](const std::string& line) {
+    acted = true;
+    session.Say(line);
+  }));
+  if (acted) {
+    ASSIGN_OR_RETURN(view, LookAtFleet(spec, *engine, *client));
+  }
+  RETURN_IF_ERROR(failures.Note(session, view));
+  return view;
+}
+
+// Until a signal. What runs goes on when this ends.
+absl::StatusOr<ExitCode> Keep(Session& session, const std::string& state, const std::string& name,
+                              FailureWatch& failures, Signals& signals, absl::Duration every) {
   std::string last_complaint;
   session.Say("kept at this size until Ctrl-C; its workers then go on, and end when idle");
+  const Revision as_it_is = [](const absl::StatusOr<FleetSpec>& there) { return there; };
   while (!signals.WaitFor(every)) {
-    const absl::StatusOr<FleetSpec> spec = ReadFleet(fleet.state(), name);
-    if (absl::IsNotFound(spec.status())) {
+    const absl::StatusOr<FleetView> view = Round(session, state, name, as_it_is, failures);
+    if (view.ok()) {
+      last_complaint.clear();
+      continue;
+    }
+    if (absl::IsInternal(view.status())) return view.status();
+    if (absl::IsNotFound(ReadFleet(state, name).status())) {
       session.Say("the fleet " + name + " was ended");
       return ExitCode::kOk;
     }
-    RETURN_IF_ERROR(spec.status());
-    const absl::StatusOr<FleetView> next = Round(session, fleet, *spec, *client);
-    if (next.ok()) {
-      last_complaint.clear();
-      RETURN_IF_ERROR(failures.Note(session, *next));
-      continue;
-    }
-    if (!IsRetryable(next.status())) return next.status();
-    const std::string complaint = MessageOf(next.status());
+    if (signals.count() > 0) break;
+    const std::string complaint = MessageOf(view.status());
     if (complaint != last_complaint) session.Say(complaint + "; trying again");
     last_complaint = complaint;
   }
@@ -181,15 +185,16 @@ absl::Status SetCredentials(const Session& session, const FleetFlags& flags,
     }
     return absl::OkStatus();
   }
-  if (!context.tls_ca.empty()) {
+  // The client's own token may do more than a worker's, and does not leave this machine.
+  if (!context.tls_ca.empty() || !IsLoopback(context.endpoint) ||
+      flags.engine == FleetEngineName(FleetEngineKind::kSsh)) {
     return WithHint(InvalidArgument("the workers need certificates and a token of their own"),
-                    "--credentials DIR, with ca.pem, worker.pem, worker.key and worker.token");
+                    "--credentials DIR, with ca.pem, worker.pem, worker.key and worker.token "
+                    "(etude cert init -h; etude token new worker -h)");
   }
   worker.token_file = Absolute(context.token_file);
-  if (IsLoopback(worker.endpoint)) {
-    session.Say("the coordinator listens at " + worker.endpoint +
-                " alone: workers on other machines will not reach it");
-  }
+  session.Say("the coordinator listens at " + worker.endpoint +
+              " alone: workers on other machines will not reach it");
   return absl::OkStatus();
 }
 
@@ -206,17 +211,21 @@ absl::StatusOr<FleetSpec> MakeSpec(const Session& session, const FleetFlags& fla
                               ? "etude-worker"
                               : session.world().program_dir + "/etude-worker";
   }
+  if (spec.engine == FleetEngineKind::kSlurm) spec.worker.program = Absolute(spec.worker.program);
+  if (!spec.ssh.config_file.empty()) spec.ssh.config_file = Absolute(spec.ssh.config_file);
   RETURN_IF_ERROR(SetCredentials(session, flags, context, spec.worker));
   RETURN_IF_ERROR(CheckFleet(spec));
   return spec;
 }
 
 // A fleet may be changed, but not leave workers behind where nobody looks any more.
-absl::Status CheckSameMachines(const std::string& state, const FleetSpec& spec) {
-  const absl::StatusOr<FleetSpec> before = ReadFleet(state, spec.name);
-  if (!before.ok() || (before->engine == spec.engine && before->ssh.hosts == spec.ssh.hosts)) {
-    return absl::OkStatus();
+absl::StatusOr<FleetSpec> Replacing(const absl::StatusOr<FleetSpec>& there, FleetSpec spec) {
+  if (!there.ok()) {
+    ASSIGN_OR_RETURN(spec.tag, NewFleetTag());
+    return spec;
   }
+  spec.tag = there->tag;
+  if (there->engine == spec.engine && there->ssh.hosts == spec.ssh.hosts) return spec;
   return WithHint(AlreadyExists("the fleet " + spec.name + " is there already, on other machines"),
                   "end it with: etude fleet down --name " + spec.name +
                       ", or name this one otherwise: --name OTHER");
@@ -224,23 +233,28 @@ absl::Status CheckSameMachines(const std::string& state, const FleetSpec& spec) 
 
 absl::StatusOr<ExitCode> Up(Session& session, const FleetFlags& flags) {
   ASSIGN_OR_RETURN(const absl::Duration every, ParseDuration(flags.every));
-  ASSIGN_OR_RETURN(const FleetSpec spec, MakeSpec(session, flags));
+  ASSIGN_OR_RETURN(const FleetSpec wanted, MakeSpec(session, flags));
+  ASSIGN_OR_RETURN(const std::string state, StateDir(session));
   Signals signals;
-  ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
-  ASSIGN_OR_RETURN(OpenFleet fleet, OpenFleet::Make(session, spec));
-  RETURN_IF_ERROR(CheckSameMachines(fleet.state(), spec));
-  RETURN_IF_ERROR(OfLocalFile(WriteFleet(fleet.state(), spec)));
-  ASSIGN_OR_RETURN(const FleetView view, Round(session, fleet, spec, *client));
+  FailureWatch failures;
+  const Revision replace = [&](const auto& there) -> absl::StatusOr<FleetSpec> {
+    ASSIGN_OR_RETURN(const FleetSpec spec, Replacing(there, wanted));
+    RETURN_IF_ERROR(OfLocalFile(WriteFleet(state, spec)));
+    return spec;
+  };
+  ASSIGN_OR_RETURN(const FleetView view, Round(session, state, wanted.name, replace, failures));
   session.Print(FleetReport(view));
   if (flags.once) return ExitCode::kOk;
-  return Keep(session, fleet, view, signals, every);
+  return Keep(session, state, wanted.name, failures, signals, every);
 }
 
 absl::StatusOr<ExitCode> ShowStatus(Session& session, const FleetFlags& flags) {
-  ASSIGN_OR_RETURN(const FleetSpec spec, FindFleet(session, flags));
+  ASSIGN_OR_RETURN(const std::string state, StateDir(session));
+  ASSIGN_OR_RETURN(const std::string name, FleetName(state, flags));
+  ASSIGN_OR_RETURN(const FleetSpec spec, ReadFleet(state, name));
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
-  ASSIGN_OR_RETURN(OpenFleet fleet, OpenFleet::Make(session, spec));
-  ASSIGN_OR_RETURN(const FleetView view, LookAtFleet(spec, fleet.engine(), *client));
+  const auto engine = MakeFleetEngine(spec, FleetDirectory(state, name));
+  ASSIGN_OR_RETURN(const FleetView view, LookAtFleet(spec, *engine, *client));
   session.Print(FleetReport(view));
   return ExitCode::kOk;
 }
@@ -249,56 +263,83 @@ absl::StatusOr<ExitCode> Scale(Session& session, const FleetFlags& flags) {
   if (!flags.min && !flags.max) {
     return WithHint(InvalidArgument("nothing to change"), "etude fleet scale --max 8");
   }
-  ASSIGN_OR_RETURN(FleetSpec spec, FindFleet(session, flags));
-  spec.min = flags.min.value_or(flags.max ? std::min(spec.min, *flags.max) : spec.min);
-  spec.max = flags.max.value_or(std::max(spec.max, spec.min));
-  RETURN_IF_ERROR(CheckFleet(spec));
-  ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
-  ASSIGN_OR_RETURN(OpenFleet fleet, OpenFleet::Make(session, spec));
-  RETURN_IF_ERROR(OfLocalFile(WriteFleet(fleet.state(), spec)));
-  ASSIGN_OR_RETURN(const FleetView view, Round(session, fleet, spec, *client));
+  ASSIGN_OR_RETURN(const std::string state, StateDir(session));
+  ASSIGN_OR_RETURN(const std::string name, FleetName(state, flags));
+  const Revision resize = [&](const auto& there) -> absl::StatusOr<FleetSpec> {
+    RETURN_IF_ERROR(there.status());
+    FleetSpec spec = *there;
+    spec.min = flags.min.value_or(flags.max ? std::min(spec.min, *flags.max) : spec.min);
+    spec.max = flags.max.value_or(std::max(spec.max, spec.min));
+    RETURN_IF_ERROR(CheckFleet(spec));
+    RETURN_IF_ERROR(OfLocalFile(WriteFleet(state, spec)));
+    return spec;
+  };
+  FailureWatch failures;
+  ASSIGN_OR_RETURN(const FleetView view, Round(session, state, name, resize, failures));
   session.Print(FleetReport(view));
   return ExitCode::kOk;
 }
 
-std::vector<FleetMember> NotOver(std::vector<FleetMember> members) {
-  std::erase_if(members, [](const FleetMember& member) {
-    return member.state == FleetMember::State::kFailed;
-  });
+bool IsLeft(const FleetMember& member) {
+  return member.state != FleetMember::State::kFailed && member.state != FleetMember::State::kSilent;
+}
+
+std::vector<FleetMember> Left(std::vector<FleetMember> members) {
+  std::erase_if(members, [](const FleetMember& member) { return !IsLeft(member); });
   return members;
 }
 
-// Ends every member; those that do not end in time are killed.
+// Ends every member that can be reached; those that do not end in time are killed.
 absl::Status EndAll(Session& session, FleetEngine& engine, Signals& signals) {
   const absl::Time deadline = session.clock().MonotonicNow() + kDownLimit;
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<FleetMember> all, engine.Members());
-    const std::vector<FleetMember> left = NotOver(all);
+    const std::vector<FleetMember> left = Left(all);
     if (left.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(engine.Stop(left));
-    if (session.clock().MonotonicNow() >= deadline) {
+    const absl::Duration late = session.clock().MonotonicNow() - deadline;
+    if (late < absl::ZeroDuration()) {
+      RETURN_IF_ERROR(engine.Stop(left));
+    } else if (late < kDownLimit) {
       session.Say(fmt::format("{} did not end in {}: killing them; their jobs go to others",
                               left.size(), absl::FormatDuration(kDownLimit)));
-      return engine.Kill(left);
+      RETURN_IF_ERROR(engine.Kill(left));
+    } else {
+      return Unavailable(fmt::format("{} workers do not end", left.size()));
     }
     if (signals.WaitFor(kDownPoll)) return Cancelled("interrupted; the workers end by themselves");
   }
 }
 
+// Hosts that do not answer may still run workers: the fleet is kept until they were asked.
+absl::Status CheckNoneSilent(FleetEngine& engine, const std::string& name) {
+  ASSIGN_OR_RETURN(const std::vector<FleetMember> members, engine.Members());
+  for (const FleetMember& member : members) {
+    if (member.state != FleetMember::State::kSilent) continue;
+    return WithHint(Unavailable(member.where + " does not answer (" + member.reason +
+                                "); its workers may run on. The others have ended"),
+                    "once it answers: etude fleet down --name " + name);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ExitCode> Down(Session& session, const FleetFlags& flags) {
-  ASSIGN_OR_RETURN(const FleetSpec spec, FindFleet(session, flags));
+  ASSIGN_OR_RETURN(const std::string state, StateDir(session));
+  ASSIGN_OR_RETURN(const std::string name, FleetName(state, flags));
   Signals signals;
-  ASSIGN_OR_RETURN(OpenFleet fleet, OpenFleet::Make(session, spec));
-  ASSIGN_OR_RETURN(const FileLock lock, fleet.Lock(session.clock()));
-  ASSIGN_OR_RETURN(const std::vector<FleetMember> members, fleet.engine().Members());
-  const std::vector<FleetMember> live = NotOver(members);
-  session.Say(fmt::format("{} to end; those that train give their jobs back (at most {} s)",
-                          live.size(), kDrainSeconds));
-  RETURN_IF_ERROR(EndAll(session, fleet.engine(), signals));
-  RETURN_IF_ERROR(OfLocalFile(RemoveFleet(fleet.state(), spec.name)));
+  ASSIGN_OR_RETURN(const FileLock lock, LockFleet(session, state, name));
+  ASSIGN_OR_RETURN(const FleetSpec spec, ReadFleet(state, name));
+  const auto engine = MakeFleetEngine(spec, FleetDirectory(state, name));
+  ASSIGN_OR_RETURN(const std::vector<FleetMember> members, engine->Members());
+  const auto live = std::count_if(members.begin(), members.end(), IsLeft);
+  session.Say(fmt::format("{} to end; those that train give their jobs back (at most {} s)", live,
+                          kDrainSeconds));
+  RETURN_IF_ERROR(EndAll(session, *engine, signals));
+  RETURN_IF_ERROR(CheckNoneSilent(*engine, name));
+  RETURN_IF_ERROR(engine->CleanUp());
+  RETURN_IF_ERROR(OfLocalFile(RemoveFleet(state, name)));
   Report report;
-  report.facts = {{{"fleet", "fleet"}, spec.name},
-                  {{"ended", "ended"}, static_cast<std::int64_t>(live.size())}};
+  report.facts = {{{"fleet", "fleet"}, name},
+                  {{"ended", "ended"}, static_cast<std::int64_t>(live)}};
   session.Print(report);
   return ExitCode::kOk;
 }

@@ -15,6 +15,8 @@ std::string_view FleetMemberStateName(FleetMember::State state) {
       return "ending";
     case FleetMember::State::kFailed:
       return "failed";
+    case FleetMember::State::kSilent:
+      return "silent";
   }
   return "unknown";
 }

@@ -14,14 +14,16 @@
 namespace etude {
 
 struct FleetMember {
-  // kFailed: it ended by itself, and not well; it counts for nothing.
-  enum class State { kWaiting, kRunning, kEnding, kFailed };
+  // kFailed: it ended by itself, and not well; it counts for nothing. kSilent: not a worker but a
+  // host, which does not answer.
+  enum class State { kWaiting, kRunning, kEnding, kFailed, kSilent };
   std::string id = "";  // the engine's: "12_3", "host/2"
   State state = State::kWaiting;
   std::string where = "";   // node or host
   std::string reason = "";  // why it waits, or how it failed
   std::string worker = "";  // what its worker's id begins with
   std::string log = "";     // where its output is
+  std::string life = "";    // which of those that had the id
   bool stays = false;       // one of the minimum
 };
 std::string_view FleetMemberStateName(FleetMember::State state);  // "waiting", "running", ...
@@ -42,6 +44,8 @@ class FleetEngine {
   // again, which never harms one that is ending.
   virtual absl::Status Stop(const std::vector<FleetMember>& members) = 0;
   virtual absl::Status Kill(const std::vector<FleetMember>& members) = 0;
+  // Once no member is left: removes what it put on other machines.
+  virtual absl::Status CleanUp() = 0;
 };
 
 inline constexpr int kDrainSeconds = 10;  // DESIGN.md section 7

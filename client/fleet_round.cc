@@ -11,6 +11,8 @@
 namespace etude {
 namespace {
 
+constexpr std::size_t kSuffixBytes = 7;  // "-" and six hex digits, which a worker adds to its name
+
 absl::Status AddWork(CoordinatorClient& client, FleetDemand& demand) {
   ASSIGN_OR_RETURN(const std::vector<SweepSummary> sweeps, client.Sweeps());
   for (const SweepSummary& summary : sweeps) {
@@ -41,7 +43,9 @@ const WorkerView* WorkerOf(const FleetMember& member, const std::vector<WorkerVi
   const WorkerView* found = nullptr;
   if (member.worker.empty()) return found;
   for (const WorkerView& view : workers) {
-    if (!view.worker.id.text().starts_with(member.worker)) continue;
+    const std::string& id = view.worker.id.text();
+    if (id.size() != member.worker.size() + kSuffixBytes || !id.starts_with(member.worker))
+      continue;
     if (found == nullptr || view.worker.last_seen_at_us > found->worker.last_seen_at_us) {
       found = &view;
     }

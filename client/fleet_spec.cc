@@ -1,8 +1,10 @@
 #include "client/fleet_spec.h"
 
 #include <fmt/format.h>
+#include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -18,7 +20,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kMaxFleetBytes = 1 << 20;
-constexpr std::size_t kMaxNameBytes = 40;
+constexpr std::size_t kMaxNameBytes = 32;  // a worker's id has 64 at most
+constexpr absl::Duration kLeastConnectTimeout = absl::Minutes(5);
 constexpr std::size_t kMaxHosts = 1000;
 constexpr int kMaxPerWorker = 1024;  // slots, threads, GPUs
 constexpr char kDefinition[] = "fleet.json";
@@ -47,8 +50,7 @@ absl::Status CheckSlurm(const FleetSpec& spec) {
   RETURN_IF_ERROR(CheckWord("--partition", spec.slurm.partition));
   RETURN_IF_ERROR(CheckWord("--account", spec.slurm.account));
   RETURN_IF_ERROR(CheckWord("--time", spec.slurm.time_limit));
-  RETURN_IF_ERROR(CheckCount("--gpus", spec.slurm.gpus, 0, kMaxPerWorker));
-  return CheckWord("--name and the state directory", spec.name);
+  return CheckCount("--gpus", spec.slurm.gpus, 0, kMaxPerWorker);
 }
 
 absl::Status CheckSsh(const FleetSpec& spec) {
@@ -57,6 +59,11 @@ absl::Status CheckSsh(const FleetSpec& spec) {
   }
   if (spec.ssh.hosts.size() > kMaxHosts) {
     return InvalidArgument(fmt::format("--host: at most {}", kMaxHosts));
+  }
+  const std::string& program = spec.worker.program;
+  if (program.find('/') != std::string::npos && !program.starts_with("/")) {
+    return InvalidArgument("--program " + program +
+                           ": a name in the machines' PATH, or a path that begins with /");
   }
   for (const std::string& host : spec.ssh.hosts) {
     if (host.empty()) return InvalidArgument("--host: a name is empty");
@@ -91,6 +98,18 @@ absl::Status CheckFleet(const FleetSpec& spec) {
   return spec.engine == FleetEngineKind::kSlurm ? CheckSlurm(spec) : CheckSsh(spec);
 }
 
+std::string FleetWorkerName(const FleetSpec& spec, const std::string& member) {
+  return spec.name + "." + spec.tag + "-" + member;
+}
+
+absl::StatusOr<std::string> NewFleetTag() {
+  std::array<unsigned char, 3> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return Internal("the system gives no random bytes");
+  }
+  return fmt::format("{:02x}{:02x}{:02x}", bytes[0], bytes[1], bytes[2]);
+}
+
 std::vector<std::string> FleetWorkerArguments(const FleetSpec& spec, bool stays) {
   const FleetWorker& worker = spec.worker;
   std::vector<std::string> arguments = {"--endpoint",   worker.endpoint,
@@ -103,8 +122,10 @@ std::vector<std::string> FleetWorkerArguments(const FleetSpec& spec, bool stays)
                                        "--tls-key", worker.tls_key});
   }
   if (!stays) {
-    const std::string seconds = fmt::format("{:g}", absl::ToDoubleSeconds(spec.idle));
-    arguments.insert(arguments.end(), {"--idle-exit", seconds, "--connect-timeout", seconds});
+    const absl::Duration connect = std::max(spec.idle, kLeastConnectTimeout);
+    arguments.insert(arguments.end(),
+                     {"--idle-exit", fmt::format("{:g}", absl::ToDoubleSeconds(spec.idle)),
+                      "--connect-timeout", fmt::format("{:g}", absl::ToDoubleSeconds(connect))});
   }
   return arguments;
 }
@@ -113,6 +134,7 @@ std::string FleetToJson(const FleetSpec& spec) {
   const FleetWorker& worker = spec.worker;
   const Json json = {{"format_version", "1.0"},
                      {"name", spec.name},
+                     {"tag", spec.tag},
                      {"engine", FleetEngineName(spec.engine)},
                      {"min", spec.min},
                      {"max", spec.max},
@@ -143,6 +165,7 @@ absl::StatusOr<FleetSpec> FleetFromJson(const std::string& json, const std::stri
     const Json root = Json::parse(json);
     FleetSpec spec;
     spec.name = root.at("name");
+    spec.tag = root.at("tag");
     const auto engine = FleetEngineFromName(root.at("engine").get<std::string>());
     if (!engine) return DataLoss(path + " names an engine that is unknown; remove the file");
     spec.engine = *engine;

@@ -49,6 +49,7 @@ struct SshOptions {
 
 struct FleetSpec {
   std::string name = "";
+  std::string tag = "";  // 6 hex digits: tells its workers from those of others' fleets of the name
   FleetEngineKind engine = FleetEngineKind::kSlurm;
   int min = 0;                                  // so many workers stay, idle or not
   int max = 1;                                  // the others come with work
@@ -61,6 +62,11 @@ struct FleetSpec {
 
 // kInvalidArgument: the flag that is out of range, and what is allowed.
 absl::Status CheckFleet(const FleetSpec& spec);
+
+// What the ids of a member's workers begin with; a "-" and six hex digits follow.
+std::string FleetWorkerName(const FleetSpec& spec, const std::string& member);
+// A new tag.
+absl::StatusOr<std::string> NewFleetTag();
 
 // What a worker is started with, but for its --state and --name. `stays`: it is one of the minimum.
 std::vector<std::string> FleetWorkerArguments(const FleetSpec& spec, bool stays);

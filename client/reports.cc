@@ -80,6 +80,9 @@ std::vector<Column> SweepColumns() {
   return {{"sweep", "sweep", Show::kId},
           {"name", "name"},
           {"state", "state"},
+          {"paused", ""},
+          {"priority", ""},
+          {"weight", ""},
           {"runs", "runs"},
           {"queued", "queued"},
           {"running", "running"},
@@ -97,6 +100,9 @@ std::vector<Cell> SweepCells(const SweepSummary& summary) {
   return {sweep.id.text(),
           sweep.name,
           Text(SweepStateName(sweep.state)),
+          sweep.paused,
+          Whole(sweep.priority),
+          sweep.weight,
           Whole(summary.runs()),
           Whole(summary.queued),
           Whole(summary.running),
@@ -174,7 +180,9 @@ Report SweepReport(const SweepView& view) {
   const std::vector<Cell> cells = SweepCells(view.summary);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].key == "runs") columns[i].key = "run_count";  // "runs" is the list
-    if (columns[i].key == "corpus") columns[i].title = "corpus";
+    for (const char* key : {"corpus", "paused", "priority", "weight"}) {
+      if (columns[i].key == key) columns[i].title = key;
+    }
     report.facts.push_back({columns[i], cells[i]});
   }
   const bool known = view.eta_s >= 0;

@@ -9,6 +9,7 @@
 
 #include "client/arguments.h"
 #include "client/command.h"
+#include "client/controls.h"
 #include "client/display_text.h"
 #include "client/pull.h"
 #include "client/reports.h"
@@ -235,6 +236,7 @@ void AddRun(CommandTree& tree) {
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
   AddPull(tree, *noun);
+  AddRunControls(tree, *noun);
 }
 
 }  // namespace etude

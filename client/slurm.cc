@@ -21,7 +21,9 @@ constexpr unsigned kScriptMode = 0755;
 
 constexpr char kScriptBody[] = R"SH(
 set -u
+# What the submitting shell had set is not for the worker; nproc would heed the last four.
 unset ETUDE_ENDPOINT ETUDE_TOKEN_FILE ETUDE_TLS_CA ETUDE_TLS_CERT ETUDE_TLS_KEY ETUDE_STATE
+unset OMP_NUM_THREADS OMP_THREAD_LIMIT OMP_PROC_BIND OMP_PLACES
 umask 077
 # One task of an array has the array's own number as $SLURM_JOB_ID: that would name them all.
 member=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
@@ -42,13 +44,13 @@ worker= leaving=
 leave() {
   [ -z "$leaving" ] || return
   leaving=$1
-  say "$2: giving the job back"
   [ -z "$worker" ] || kill -TERM "$worker" 2>/dev/null
+  say "$2: giving the job back"
 }
 trap 'leave turn SIGTERM' TERM
 trap 'leave end "asked to end"' USR1
 [ "${1:-}" = stay ] && arguments=("${staying[@]}") || arguments=("${elastic[@]}")
-"$program" "${arguments[@]}" --name "$fleet-$member" --state "$state" &
+"$program" "${arguments[@]}" --name "$name-$member" --state "$state" &
 worker=$!
 [ -z "$leaving" ] || kill -TERM "$worker" 2>/dev/null
 until wait "$worker"; status=$?; ! kill -0 "$worker" 2>/dev/null; do :; done
@@ -77,8 +79,10 @@ std::string JobName(const FleetSpec& spec, bool stays) {
 absl::StatusOr<ExternalResult> RunSlurm(std::vector<std::string> arguments,
                                         std::string input = "") {
   const std::string program = arguments[0];
-  absl::StatusOr<ExternalResult> result = RunExternal(
-      {.arguments = std::move(arguments), .input = std::move(input), .limit = kSlurmLimit});
+  absl::StatusOr<ExternalResult> result = RunExternal({.arguments = std::move(arguments),
+                                                       .input = std::move(input),
+                                                       .limit = kSlurmLimit,
+                                                       .hears_terminal = false});
   if (!absl::IsNotFound(result.status())) return result;
   return WithHint(result.status(), "run this where Slurm's commands are: on a login node");
 }
@@ -146,7 +150,7 @@ std::string SlurmJobScript(const FleetSpec& spec, const std::string& log_dir) {
   if (!slurm.partition.empty()) text += "#SBATCH --partition=" + slurm.partition + "\n";
   if (!slurm.account.empty()) text += "#SBATCH --account=" + slurm.account + "\n";
   if (!slurm.time_limit.empty()) text += "#SBATCH --time=" + slurm.time_limit + "\n";
-  text += "fleet=" + ShellQuoted(spec.name) + "\n";
+  text += "name=" + ShellQuoted(spec.name + "." + spec.tag) + "\n";
   text += "program=" + ShellQuoted(spec.worker.program) + "\n";
   text += "slots=" + std::to_string(spec.worker.slots) + "\n";
   text += BashArray("elastic", FleetWorkerArguments(spec, false));
@@ -167,7 +171,7 @@ std::vector<FleetMember> ParseSqueue(const std::string& text, const FleetSpec& s
     if (*state != FleetMember::State::kRunning) {
       member.reason = fields[2] == "None" ? fields[1] : fields[2];
     }
-    member.worker = spec.name + "-" + member.id + "-";
+    member.worker = FleetWorkerName(spec, member.id);
     member.log = log_dir + "/" + member.id + ".log";
     member.stays = fields[4].ends_with(kStaySuffix);
     members.push_back(std::move(member));
@@ -181,6 +185,11 @@ SlurmEngine::SlurmEngine(FleetSpec spec, const std::string& directory)
       log_dir_(directory + "/logs") {}
 
 absl::Status SlurmEngine::Start(int count, bool stays) {
+  // It stands in the script's own lines, where "%" has a meaning.
+  if (log_dir_.find_first_of(" \t\n%\"'\\") != std::string::npos) {
+    return WithHint(InvalidArgument("Slurm cannot write logs to " + log_dir_),
+                    "set $ETUDE_STATE to a path without blanks, quotes and %");
+  }
   RETURN_IF_ERROR(MakeDirectories(log_dir_));
   RETURN_IF_ERROR(WriteFileAtomically(script_, SlurmJobScript(spec_, log_dir_), kScriptMode));
   std::vector<std::string> command = {"sbatch", "--parsable", "--array=1-" + std::to_string(count),

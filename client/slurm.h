@@ -34,6 +34,7 @@ class SlurmEngine : public FleetEngine {
   absl::StatusOr<std::vector<FleetMember>> Members() override;
   absl::Status Stop(const std::vector<FleetMember>& members) override;
   absl::Status Kill(const std::vector<FleetMember>& members) override;
+  absl::Status CleanUp() override { return absl::OkStatus(); }
 
  private:
   FleetSpec spec_;

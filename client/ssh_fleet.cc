@@ -53,7 +53,7 @@ for directory in "$root"/[0-9]*/; do
     state=failed
     reason="exit code $(cat "$directory/status" 2>/dev/null || echo unknown): $(tail -n 1 "$directory/log" 2>/dev/null | tr '|' ' ')"
   fi
-  printf '%s|%s|%s|%s\n' "$number" "$state" "$stays" "$reason"
+  printf '%s|%s|%s|%s|%s\n' "$number" "$state" "$stays" "$(cat "$directory/pid" 2>/dev/null)" "$reason"
 done
 )SH";
 
@@ -65,7 +65,7 @@ start() {
   rm -f pid status ending stays
   [ "$stays" = no ] || : >stays
   setsid sh -c '"$@" & echo $! >pid; wait $!; echo $? >status' sh \
-    "$program" "$@" --name "$fleet-$number" --state "$root/$number/state" >>log 2>&1 </dev/null &
+    "$program" "$@" --name "$name-$number" --state "$root/$number/state" >>log 2>&1 </dev/null &
   tries=0
   until [ -s pid ] || [ $tries -ge 50 ]; do tries=$((tries + 1)); sleep 0.1; done
 }
@@ -116,6 +116,7 @@ absl::StatusOr<std::string> SshStartScript(const FleetSpec& spec, const std::vec
     there.worker.*credential.path = std::string("../tls/") + credential.name;
   }
   script += "program=" + ShellQuoted(spec.worker.program) + "\n";
+  script += "name=" + ShellQuoted(spec.name + "." + spec.tag) + "\n";
   script += std::string("stays=") + (stays ? "yes" : "no") + "\n" + kStart;
   for (const int number : numbers) {
     script += "start " + std::to_string(number);
@@ -138,16 +139,16 @@ std::vector<FleetMember> ParseSshList(const std::string& text, const FleetSpec& 
     std::string stays;
     FleetMember member{.where = host};
     if (!std::getline(fields, number, '|') || !std::getline(fields, state, '|') ||
-        !std::getline(fields, stays, '|')) {
+        !std::getline(fields, stays, '|') || !std::getline(fields, member.life, '|')) {
       continue;
     }
     std::getline(fields, member.reason);
     member.reason = Printable(member.reason);
-    member.id = host + "/" + number;
+    member.id = fmt::format("{}/{}", host, number);
     member.state = state == "running"  ? FleetMember::State::kRunning
                    : state == "ending" ? FleetMember::State::kEnding
                                        : FleetMember::State::kFailed;
-    member.worker = spec.name + "-" + number + "-";
+    member.worker = FleetWorkerName(spec, number);
     member.log = fmt::format("{}:~/.local/state/etude/fleets/{}/{}/log", host, spec.name, number);
     member.stays = stays == "yes";
     members.push_back(std::move(member));
@@ -170,8 +171,8 @@ SshEngine::Answers SshEngine::RunScripts(const std::map<std::string, std::string
       command.insert(command.end(), {"-F", spec_.ssh.config_file});
     }
     command.insert(command.end(), {"--", host, "exec sh -s"});
-    absl::StatusOr<ExternalResult> result =
-        RunExternal({.arguments = command, .input = script, .limit = kSshLimit});
+    absl::StatusOr<ExternalResult> result = RunExternal(
+        {.arguments = command, .input = script, .limit = kSshLimit, .hears_terminal = false});
     absl::StatusOr<std::string>& answer = answers.at(host);
     if (!result.ok()) {
       answer = result.status();
@@ -208,7 +209,7 @@ absl::StatusOr<std::vector<FleetMember>> SshEngine::Members() {
     ++silent;
     error = answer.status();
     members.push_back({.id = host + "/*",
-                       .state = FleetMember::State::kFailed,
+                       .state = FleetMember::State::kSilent,
                        .where = host,
                        .reason = MessageOf(error)});
   }
@@ -222,8 +223,11 @@ absl::Status SshEngine::Start(int count, bool stays) {
   std::set<std::string> silent;
   for (const FleetMember& member : members) {
     const int number = NumberOf(member);
-    if (number == 0) silent.insert(member.where);
-    if (member.state != FleetMember::State::kFailed) taken.insert(number);
+    if (member.state == FleetMember::State::kSilent) {
+      silent.insert(member.where);
+    } else if (member.state != FleetMember::State::kFailed) {
+      taken.insert(number);
+    }
   }
   std::map<std::string, std::vector<int>> numbers;
   for (int number = 1; count > 0; ++number) {
@@ -234,6 +238,24 @@ absl::Status SshEngine::Start(int count, bool stays) {
   std::map<std::string, std::string> scripts;
   for (const auto& [host, some] : numbers) {
     ASSIGN_OR_RETURN(scripts[host], SshStartScript(spec_, some, stays));
+  }
+  return AnyOf(RunScripts(scripts));
+}
+
+// One host that fails is not a reason to do without the others.
+absl::Status SshEngine::AnyOf(const Answers& answers) {
+  absl::Status status;
+  for (const auto& [host, answer] : answers) {
+    if (answer.ok()) return absl::OkStatus();
+    status = answer.status();
+  }
+  return status;
+}
+
+absl::Status SshEngine::CleanUp() {
+  std::map<std::string, std::string> scripts;
+  for (const std::string& host : spec_.ssh.hosts) {
+    scripts.emplace(host, Prologue(spec_) + "rm -rf -- \"$root/tls\"\n");
   }
   for (const auto& [host, answer] : RunScripts(scripts)) RETURN_IF_ERROR(answer.status());
   return absl::OkStatus();

@@ -19,15 +19,17 @@ class SshEngine : public FleetEngine {
   explicit SshEngine(FleetSpec spec);
 
   absl::Status Start(int count, bool stays) override;
-  // A host that does not answer is a failed member "HOST/*". kUnavailable: none answers.
+  // A host that does not answer is a silent member "HOST/*". kUnavailable: none answers.
   absl::StatusOr<std::vector<FleetMember>> Members() override;
   absl::Status Stop(const std::vector<FleetMember>& members) override;
   absl::Status Kill(const std::vector<FleetMember>& members) override;
+  absl::Status CleanUp() override;
 
  private:
   const std::string& HostOf(int number) const;
   // Runs the script of each host there, all at once; what each printed.
   using Answers = std::map<std::string, absl::StatusOr<std::string>>;
+  static absl::Status AnyOf(const Answers& answers);
   Answers RunScripts(const std::map<std::string, std::string>& scripts) const;
   absl::Status Signal(const std::vector<FleetMember>& members, const std::string& function) const;
 

@@ -4,6 +4,7 @@
 
 #include "client/arguments.h"
 #include "client/command.h"
+#include "client/controls.h"
 #include "client/reports.h"
 #include "client/wait_command.h"
 #include "lib/base/status.h"
@@ -99,7 +100,7 @@ CLI::App* AddOne(CommandTree& tree, CLI::App& noun, const CommandText& text,
 
 void AddSweep(CommandTree& tree) {
   CLI::App* noun = AddNoun(tree, {"sweep",
-                                  "List, show, watch, wait for and cancel sweeps.",
+                                  "List, show, watch, wait for and control sweeps.",
                                   {"etude sweep ls", "etude sweep watch first"},
                                   ""});
   AddCommand(tree, *noun,
@@ -130,6 +131,7 @@ void AddSweep(CommandTree& tree) {
           {"etude sweep cancel first", "etude sweep cancel 3fa9c1 -o json"},
           ""},
          Cancel, /*timeout=*/false);
+  AddSweepControls(tree, *noun);
 }
 
 }  // namespace etude

@@ -1,5 +1,6 @@
 // etude worker ls
 #include "client/command.h"
+#include "client/controls.h"
 #include "client/reports.h"
 #include "lib/base/status.h"
 
@@ -16,14 +17,17 @@ absl::StatusOr<ExitCode> List(Session& session) {
 }  // namespace
 
 void AddWorker(CommandTree& tree) {
-  CLI::App* noun = AddNoun(
-      tree, {"worker", "List workers.", {"etude worker ls", "etude worker ls -o json"}, ""});
+  CLI::App* noun = AddNoun(tree, {"worker",
+                                  "List, show and drain workers.",
+                                  {"etude worker ls", "etude worker ls -o json"},
+                                  ""});
   AddCommand(tree, *noun,
              {"ls",
               "List workers and what they train now.",
               {"etude worker ls", "etude worker ls -o json"},
               ""},
              List);
+  AddWorkerControls(tree, *noun);
 }
 
 }  // namespace etude

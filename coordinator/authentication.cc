@@ -47,6 +47,12 @@ constexpr CallRule kCallRules[] = {
     {"/etude.v1.ClientService/GetSweep", Access::kRead},
     {"/etude.v1.ClientService/WatchSweep", Access::kRead},
     {"/etude.v1.ClientService/CancelSweep", Access::kSubmit},
+    {"/etude.v1.ClientService/ControlSweep", Access::kSubmit},
+    {"/etude.v1.ClientService/RetrySweep", Access::kSubmit},
+    {"/etude.v1.ClientService/CancelRun", Access::kSubmit},
+    {"/etude.v1.ClientService/RetryRun", Access::kSubmit},
+    {"/etude.v1.ClientService/ExplainRun", Access::kRead},
+    {"/etude.v1.ClientService/DrainWorker", Access::kAdmin},
     {"/etude.v1.ClientService/ListRuns", Access::kRead},
     {"/etude.v1.ClientService/GetRun", Access::kRead},
     {"/etude.v1.ClientService/GetCurve", Access::kRead},
@@ -305,6 +311,14 @@ absl::StatusOr<TokenRecord> Authentication::FindToken(
   return *found;
 }
 
+bool Authentication::HasValid(const std::string& name) const {
+  const TokenList::Records tokens = tokens_->Current();
+  const std::int64_t now_us = ToMicros(clock_->Now());
+  return std::any_of(tokens->begin(), tokens->end(), [&](const TokenRecord& token) {
+    return token.name == name && now_us < token.expires_at_us;
+  });
+}
+
 bool Authentication::IsValid(const CallerId& caller) const {
   const TokenList::Records tokens = tokens_->Current();
   const std::int64_t now_us = ToMicros(clock_->Now());
@@ -322,7 +336,7 @@ absl::StatusOr<CallerId> Authentication::Check(
   }
   if (rule->access == Access::kOpen) return CallerId{};
   ASSIGN_OR_RETURN(const TokenRecord token, FindToken(authorization));
-  if (MayCall(token.role, rule->access)) return CallerId{token.sha256};
+  if (MayCall(token.role, rule->access)) return CallerId{token.sha256, token.name};
   return PermissionDenied(fmt::format(
       "a token with the role {} may not call {}; it takes {}: etude token new {} --tokens FILE "
       "--out FILE",

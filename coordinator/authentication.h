@@ -59,6 +59,7 @@ absl::StatusOr<std::vector<TokenRecord>> ParseTokenFile(std::string_view text,
 // Whose token a call carried; empty for a call that takes none.
 struct CallerId {
   std::string token_sha256 = "";
+  std::string name = "";  // of the token; several tokens may bear one
 };
 
 // Thread-safe. The clock must outlive it.
@@ -84,6 +85,8 @@ class Authentication {
                                  const std::optional<std::string_view>& authorization) const;
   // The token is still in the list, and has not expired.
   bool IsValid(const CallerId& caller) const;
+  // Some token of that name is.
+  bool HasValid(const std::string& name) const;
 
  private:
   class TokenList;

@@ -125,9 +125,8 @@ class Seat {
 
 }  // namespace
 
-template <typename Call>
 grpc::Status ClientService::Serve(const grpc::ServerContext& context, const char* method,
-                                  Call call) {
+                                  const std::function<absl::Status()>& call) {
   const absl::Status permitted =
       CheckCaller(parts_.authentication, context, std::string("/etude.v1.ClientService/") + method)
           .status();
@@ -421,6 +420,7 @@ absl::Status ClientService::FillWorkers(v1::ListWorkersResponse& response) {
     v1::ListWorkersResponse::Entry& entry = *response.add_workers();
     *entry.mutable_worker() = ToWire(worker.worker);
     for (const RunKey& run : worker.runs) entry.add_runs(run.text());
+    entry.set_idle_reason(worker.idle_reason);
   }
   return absl::OkStatus();
 }

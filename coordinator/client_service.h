@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -65,6 +66,20 @@ class ClientService final : public v1::ClientService::Service {
                           grpc::ServerWriter<v1::GetSweepResponse>* writer) override;
   grpc::Status CancelSweep(grpc::ServerContext* context, const v1::CancelSweepRequest* request,
                            v1::CancelSweepResponse* response) override;
+  // client_service_controls.cc
+  grpc::Status ControlSweep(grpc::ServerContext* context, const v1::ControlSweepRequest* request,
+                            v1::ControlSweepResponse* response) override;
+  grpc::Status RetrySweep(grpc::ServerContext* context, const v1::RetrySweepRequest* request,
+                          v1::RetrySweepResponse* response) override;
+  grpc::Status CancelRun(grpc::ServerContext* context, const v1::CancelRunRequest* request,
+                         v1::CancelRunResponse* response) override;
+  grpc::Status RetryRun(grpc::ServerContext* context, const v1::RetryRunRequest* request,
+                        v1::RetryRunResponse* response) override;
+  grpc::Status ExplainRun(grpc::ServerContext* context, const v1::ExplainRunRequest* request,
+                          v1::ExplainRunResponse* response) override;
+  grpc::Status DrainWorker(grpc::ServerContext* context, const v1::DrainWorkerRequest* request,
+                           v1::DrainWorkerResponse* response) override;
+
   grpc::Status ListRuns(grpc::ServerContext* context, const v1::ListRunsRequest* request,
                         v1::ListRunsResponse* response) override;
   grpc::Status GetRun(grpc::ServerContext* context, const v1::GetRunRequest* request,
@@ -81,8 +96,8 @@ class ClientService final : public v1::ClientService::Service {
 
  private:
   // Checks the caller, then answers with what `call()` returns.
-  template <typename Call>
-  grpc::Status Serve(const grpc::ServerContext& context, const char* method, Call call);
+  grpc::Status Serve(const grpc::ServerContext& context, const char* method,
+                     const std::function<absl::Status()>& call);
 
   absl::Status FillInfo(v1::GetInfoResponse& response);
   absl::Status AddCorpus(const v1::PushCorpusRequest& request, v1::PushCorpusResponse& response);
@@ -97,6 +112,9 @@ class ClientService final : public v1::ClientService::Service {
                            grpc::ServerWriter<v1::GetCurveResponse>& writer);
   absl::Status FillFits(const v1::FitSweepRequest& request, v1::FitSweepResponse& response);
   absl::Status FillWorkers(v1::ListWorkersResponse& response);
+  absl::Status Control(const v1::ControlSweepRequest& request, const SweepId& sweep);
+  absl::StatusOr<SweepId> SweepNamed(const std::string& text);
+  absl::StatusOr<RunKey> RunNamed(const std::string& text);
 
   Parts parts_;
   std::atomic<int> watchers_ = 0;

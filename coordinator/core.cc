@@ -119,8 +119,8 @@ void Core::Register(Worker worker, std::vector<HeldAttempt> held,
 }
 
 void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draining,
-                     Done<absl::StatusOr<std::vector<Directive>>> done) {
-  Event event = MakeEvent<absl::StatusOr<std::vector<Directive>>>(
+                     Done<absl::StatusOr<Scheduler::HeartbeatReply>> done) {
+  Event event = MakeEvent<absl::StatusOr<Scheduler::HeartbeatReply>>(
       [this, worker = std::move(worker), held = std::move(held), draining](
           const Moment& now, Scheduler::Changes& changes) {
         return scheduler_.Heartbeat(worker, held, draining, now, changes);
@@ -204,6 +204,48 @@ absl::StatusOr<Scheduler::Submitted> Core::Submit(const Sweep& sweep,
 absl::Status Core::CancelSweep(const SweepId& sweep) {
   return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
     return scheduler_.CancelSweep(sweep, now, changes);
+  });
+}
+
+absl::Status Core::PauseSweep(const SweepId& sweep, bool paused) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.PauseSweep(sweep, paused, now, changes);
+  });
+}
+
+absl::Status Core::StopSweep(const SweepId& sweep) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.StopSweep(sweep, now, changes);
+  });
+}
+
+absl::Status Core::SetTurn(const SweepId& sweep, int priority, double weight) {
+  return Wait<absl::Status>([&](const Moment&, Scheduler::Changes& changes) {
+    return scheduler_.SetTurn(sweep, priority, weight, changes);
+  });
+}
+
+absl::StatusOr<int> Core::RetrySweep(const SweepId& sweep, bool failed_only) {
+  return Wait<absl::StatusOr<int>>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.RetrySweep(sweep, failed_only, now, changes);
+  });
+}
+
+absl::Status Core::CancelRun(const RunKey& run) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.CancelRun(run, now, changes);
+  });
+}
+
+absl::Status Core::RetryRun(const RunKey& run) {
+  return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.RetryRun(run, now, changes);
+  });
+}
+
+absl::StatusOr<Worker> Core::DrainWorker(const WorkerId& worker, bool drain) {
+  return Wait<absl::StatusOr<Worker>>([&](const Moment& now, Scheduler::Changes& changes) {
+    return scheduler_.DrainWorker(worker, drain, now, changes);
   });
 }
 

@@ -62,7 +62,7 @@ class Core {
                 Done<absl::StatusOr<std::vector<Directive>>> done);
   // Answered ahead of everything that is queued, and without a commit.
   void Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draining,
-                 Done<absl::StatusOr<std::vector<Directive>>> done);
+                 Done<absl::StatusOr<Scheduler::HeartbeatReply>> done);
   struct AcquireCall {
     WorkerId worker;
     int slot = 0;
@@ -82,6 +82,13 @@ class Core {
   absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
                                               const std::vector<RunConfig>& configs);
   absl::Status CancelSweep(const SweepId& sweep);
+  absl::Status PauseSweep(const SweepId& sweep, bool paused);
+  absl::Status StopSweep(const SweepId& sweep);
+  absl::Status SetTurn(const SweepId& sweep, int priority, double weight);
+  absl::StatusOr<int> RetrySweep(const SweepId& sweep, bool failed_only);
+  absl::Status CancelRun(const RunKey& run);
+  absl::Status RetryRun(const RunKey& run);
+  absl::StatusOr<Worker> DrainWorker(const WorkerId& worker, bool drain);
   absl::Status AddFit(const SweepFit& fit);  // of a sweep that is stored
   absl::Status Freeze(const Forecast& forecast);
   // Runs `look` on the core's thread, between batches.

@@ -31,20 +31,22 @@ struct SweepEntry {
   Sweep sweep;             // without spec_toml and resolved_json, which only the store keeps
   std::int64_t order = 0;  // of submission
   bool stopped = false;    // active, but leases nothing more; sweep.reason says why
+  int queued = 0;          // of its jobs, with a place in the queue
+  int leased = 0;          // of live attempts, started for it
   std::vector<RunEntry*> runs;
   int terminal_runs = 0;
   int failed_runs = 0;
   double worker_seconds = 0;  // of attempts that ended
   std::map<RunKey, HeldOut> held_out;
   bool WantsRuns() const { return sweep.state == SweepState::kActive && !stopped; }
+  bool Leases() const { return WantsRuns() && !sweep.paused; }
   std::optional<HeldOut> HeldOutStateOf(const RunKey& run) const {
     const auto found = held_out.find(run);
     return found == held_out.end() ? std::nullopt : std::optional(found->second);
   }
 };
 
-// Earlier sweeps first; within one the longest run first, so that the last job to end is a short
-// one.
+// Within a sweep the longest run first, so that the last job to end is a short one.
 struct QueuePosition {
   std::int64_t sweep_order = 0;
   double minus_flops = 0;
@@ -55,7 +57,8 @@ struct QueuePosition {
 // An attempt that runs, and the worker's lease on it.
 struct LiveAttempt {
   Attempt attempt = {};
-  int slot = 0;  // kUnknownSlot after a restart of the coordinator
+  SweepEntry* sweep = nullptr;  // it is trained for
+  int slot = 0;                 // kUnknownSlot after a restart of the coordinator
   absl::Time started = absl::InfinitePast();
   absl::Time deadline = absl::InfinitePast();           // of the lease and its grace
   int local_attempt = 0;                                // where it resumed from, as in Assignment
@@ -87,6 +90,7 @@ struct JobEntry {
 struct RunEntry {
   Run run;
   double flops = 0;
+  std::int64_t memory_bytes = 0;    // of the process that trains it
   std::vector<JobEntry*> jobs;      // every job ever made for it
   JobEntry* last_job = nullptr;     // of the last segment of its path
   std::vector<SweepEntry*> sweeps;  // in order of submission

@@ -18,6 +18,13 @@ double TrainingFlops(const RunConfig& config) {
          static_cast<double>(config.tokens());
 }
 
+// What training takes for sure; of the activations, which are known within a factor of two, half.
+std::int64_t LeastMemory(const RunConfig& config) {
+  const TrainingMemory memory = CountTrainingMemory(config);
+  return kTrainerBaseBytes + memory.weights_bytes + memory.gradients_bytes + memory.moments_bytes +
+         memory.activations_estimate_bytes / 2;
+}
+
 Run MakeRun(const RunKey& key, const RunConfig& config, const Moment& now) {
   Run run;
   run.key = key;
@@ -128,7 +135,12 @@ absl::Status Scheduler::RestoreWorkers(const StoredState& state, const Moment& n
     if (job == nullptr || worker == nullptr || job->job.state != JobState::kLeased) {
       return Contradiction("a live attempt of job " + attempt.job.text());
     }
+    SweepEntry* sweep = FirstLeasing(*job->run);
+    if (sweep == nullptr) sweep = FirstWanting(*job->run);
+    if (sweep == nullptr) sweep = job->run->sweeps.front();
+    ++sweep->leased;
     job->live = LiveAttempt{.attempt = attempt,
+                            .sweep = sweep,
                             .slot = kUnknownSlot,
                             .started = now.monotonic,
                             .deadline = now.monotonic + options_.lease + options_.grace};
@@ -156,6 +168,7 @@ RunEntry& Scheduler::InsertRun(Run run) {
   const RunKey key = run.key;
   RunEntry& entry = runs_[key];
   entry.flops = TrainingFlops(run.config);
+  entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
   return entry;
 }
@@ -266,15 +279,12 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
 }
 
 void Scheduler::Revive(SweepEntry& sweep, const Moment& now, Changes& changes) {
-  ChangeSweep(sweep, SweepState::kActive, "", now, changes);
-  sweep.stopped = false;
-  for (auto& [run, state] : sweep.held_out) {
-    if (state == HeldOut::kUnpredictable) state = HeldOut::kAwaiting;
-  }
+  sweep.sweep.paused = false;
+  Reopen(sweep, now, changes);
   for (RunEntry* run : sweep.runs) {
     if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
-    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
   }
+  Requeue(sweep);
   Settle(now, changes);
 }
 
@@ -285,11 +295,128 @@ void Scheduler::ReviveRun(RunEntry& run, const Moment& now, Changes& changes) {
   ChangeRun(run, RunState::kQueued, "", now, changes);
 }
 
-absl::Status Scheduler::CancelSweep(const SweepId& id, const Moment& now, Changes& changes) {
+absl::StatusOr<SweepEntry*> Scheduler::FindSweep(const SweepId& id) {
   SweepEntry* sweep = Find(sweeps_, id);
-  if (sweep == nullptr) {
-    return NotFound("no sweep " + id.Short() + "; see: etude sweep ls");
+  if (sweep == nullptr) return NotFound("no sweep " + id.Short() + "; see: etude sweep ls");
+  return sweep;
+}
+
+absl::StatusOr<SweepEntry*> Scheduler::FindActive(const SweepId& id) {
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindSweep(id));
+  if (sweep->sweep.state == SweepState::kActive) return sweep;
+  return FailedPrecondition(
+      fmt::format("sweep {} is {}; to start its runs again: etude sweep retry {}",
+                  sweep->sweep.name, SweepStateName(sweep->sweep.state), sweep->sweep.name));
+}
+
+absl::StatusOr<RunEntry*> Scheduler::FindRun(const RunKey& key) {
+  RunEntry* run = Find(runs_, key);
+  if (run == nullptr) return NotFound("no run " + key.Short() + "; see: etude run ls");
+  return run;
+}
+
+absl::Status Scheduler::PauseSweep(const SweepId& id, bool paused, const Moment& now,
+                                   Changes& changes) {
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindActive(id));
+  if (sweep->sweep.paused == paused) return absl::OkStatus();
+  sweep->sweep.paused = paused;
+  ChangeSweep(*sweep, SweepState::kActive, sweep->sweep.reason, now, changes);
+  Requeue(*sweep);
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::StopSweep(const SweepId& id, const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindActive(id));
+  if (!sweep->stopped) StopSweep(*sweep, "by request", now, changes);
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::SetTurn(const SweepId& id, int priority, double weight, Changes& changes) {
+  if (priority < -kMaxSweepPriority || priority > kMaxSweepPriority) {
+    return InvalidArgument(
+        fmt::format("priority {}: {} to {}", priority, -kMaxSweepPriority, kMaxSweepPriority));
   }
+  if (!(weight >= kMinSweepWeight && weight <= kMaxSweepWeight)) {
+    return InvalidArgument(
+        fmt::format("weight {}: {} to {}", weight, kMinSweepWeight, kMaxSweepWeight));
+  }
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindSweep(id));
+  sweep->sweep.priority = priority;
+  sweep->sweep.weight = weight;
+  const std::int64_t finished_at_us = sweep->sweep.finished_at_us;
+  changes.push_back(SweepChanged{id, sweep->sweep.state, sweep->sweep.reason, finished_at_us,
+                                 sweep->sweep.paused, priority, weight});
+  Requeue(*sweep);
+  return absl::OkStatus();
+}
+
+// Gives its queued jobs their places anew.
+void Scheduler::Requeue(SweepEntry& sweep) {
+  for (RunEntry* run : sweep.runs) {
+    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+  }
+}
+
+// A sweep with a run that starts again is active again.
+void Scheduler::Reopen(SweepEntry& sweep, const Moment& now, Changes& changes) {
+  sweep.stopped = false;
+  for (auto& [run, state] : sweep.held_out) {
+    if (state == HeldOut::kUnpredictable) state = HeldOut::kAwaiting;
+  }
+  ChangeSweep(sweep, SweepState::kActive, "", now, changes);
+}
+
+absl::StatusOr<int> Scheduler::RetrySweep(const SweepId& id, bool failed_only, const Moment& now,
+                                          Changes& changes) {
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindSweep(id));
+  std::vector<RunEntry*> runs;
+  for (RunEntry* run : sweep->runs) {
+    const bool cancelled = run->run.state == RunState::kCancelled && !failed_only;
+    if (run->run.state == RunState::kFailed || cancelled) runs.push_back(run);
+  }
+  if (runs.empty()) return 0;
+  Reopen(*sweep, now, changes);
+  for (RunEntry* run : runs) ReviveRun(*run, now, changes);
+  Requeue(*sweep);
+  Settle(now, changes);
+  return static_cast<int>(runs.size());
+}
+
+absl::Status Scheduler::CancelRun(const RunKey& key, const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(RunEntry * run, FindRun(key));
+  if (!IsTerminal(run->run.state)) CancelRun(*run, "cancelled by request", now, changes);
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::RetryRun(const RunKey& key, const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(RunEntry * run, FindRun(key));
+  if (run->run.state != RunState::kFailed && run->run.state != RunState::kCancelled) {
+    return FailedPrecondition(
+        fmt::format("run {} is {}; one that failed or was cancelled can be "
+                    "started again",
+                    key.Short(), RunStateName(run->run.state)));
+  }
+  bool wanted = false;
+  for (SweepEntry* sweep : run->sweeps) {
+    if (sweep->sweep.state == SweepState::kCancelled) continue;
+    wanted = true;
+    Reopen(*sweep, now, changes);
+  }
+  if (!wanted) {
+    return FailedPrecondition("every sweep that has run " + key.Short() +
+                              " was cancelled; start one of them again: etude sweep retry SWEEP");
+  }
+  ReviveRun(*run, now, changes);
+  Enqueue(*run->last_job);
+  Settle(now, changes);
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::CancelSweep(const SweepId& id, const Moment& now, Changes& changes) {
+  ASSIGN_OR_RETURN(SweepEntry * sweep, FindSweep(id));
   if (sweep->sweep.state != SweepState::kActive) return absl::OkStatus();
   ChangeSweep(*sweep, SweepState::kCancelled, "cancelled by request", now, changes);
   CancelUnwanted(*sweep, false, "sweep " + sweep->sweep.name + " was cancelled", now, changes);
@@ -361,24 +488,31 @@ void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::stri
   sweep.sweep.state = state;
   sweep.sweep.reason = reason;
   sweep.sweep.finished_at_us = state == SweepState::kActive ? 0 : now.wall_us;
-  changes.push_back(SweepChanged{sweep.sweep.id, state, reason, sweep.sweep.finished_at_us});
+  changes.push_back(SweepChanged{sweep.sweep.id, state, reason, sweep.sweep.finished_at_us,
+                                 sweep.sweep.paused, sweep.sweep.priority, sweep.sweep.weight});
   unsettled_[sweep.order] = &sweep;
 }
 
 // A job that no sweep may train now, as one that waits for its prediction, gets no place.
 void Scheduler::Enqueue(JobEntry& job) {
   if (job.position) Dequeue(job);
-  const SweepEntry* sweep = FirstLeasing(*job.run);
+  SweepEntry* sweep = FirstLeasing(*job.run);
   if (sweep == nullptr) return;
   job.position = QueuePosition{sweep->order, -job.run->flops, job.job.id};
   queue_.insert(*job.position);
-  if (job.local) workers_[job.local->worker].local.insert(job.job.id);
+  ++sweep->queued;
+  queued_[sweep->order] = sweep;
+  WorkerEntry* holder = job.local ? Find(workers_, job.local->worker) : nullptr;
+  if (holder != nullptr) holder->local.insert(job.job.id);
 }
 
 void Scheduler::Dequeue(JobEntry& job) {
+  SweepEntry& sweep = *queued_.at(job.position->sweep_order);
+  if (--sweep.queued == 0) queued_.erase(sweep.order);
   queue_.erase(*job.position);
   job.position.reset();
-  if (job.local) workers_[job.local->worker].local.erase(job.job.id);
+  WorkerEntry* holder = job.local ? Find(workers_, job.local->worker) : nullptr;
+  if (holder != nullptr) holder->local.erase(job.job.id);
 }
 
 SweepEntry* Scheduler::FirstWanting(const RunEntry& run) const {
@@ -389,15 +523,15 @@ SweepEntry* Scheduler::FirstWanting(const RunEntry& run) const {
   return nullptr;
 }
 
-// The first sweep for which the run may be trained now.
+// The sweep of the highest priority for which the run may be trained now, the first of those.
 SweepEntry* Scheduler::FirstLeasing(const RunEntry& run) const {
+  SweepEntry* first = nullptr;
   for (SweepEntry* sweep : run.sweeps) {
     const auto held_out = sweep->HeldOutStateOf(run.run.key);
-    if (sweep->WantsRuns() && held_out.value_or(HeldOut::kPredicted) == HeldOut::kPredicted) {
-      return sweep;
-    }
+    if (!sweep->Leases() || held_out.value_or(HeldOut::kPredicted) != HeldOut::kPredicted) continue;
+    if (first == nullptr || sweep->sweep.priority > first->sweep.priority) first = sweep;
   }
-  return nullptr;
+  return first;
 }
 
 // Held-out runs.
@@ -447,9 +581,7 @@ absl::Status Scheduler::Freeze(const Forecast& forecast, const Moment& now, Chan
     const bool queued = run.last_job->job.state == JobState::kQueued;
     if (queued && FirstWanting(run) == nullptr) CancelRun(run, unpredicted.reason, now, changes);
   }
-  for (RunEntry* run : sweep->runs) {
-    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
-  }
+  Requeue(*sweep);
   unsettled_[sweep->order] = sweep;
   Settle(now, changes);
   return absl::OkStatus();
@@ -462,6 +594,7 @@ void Scheduler::Settle(const Moment& now, Changes& changes) {
     unsettled_.erase(unsettled_.begin());
     if (sweep.sweep.state != SweepState::kActive) continue;
     if (sweep.terminal_runs == static_cast<int>(sweep.runs.size()) && !AwaitsForecast(sweep)) {
+      sweep.sweep.paused = false;
       ChangeSweep(sweep, SweepState::kFinished, sweep.sweep.reason, now, changes);
       sweep.stopped = false;
     } else if (!sweep.stopped && sweep.failed_runs > sweep.sweep.max_failed_runs) {
@@ -502,11 +635,46 @@ Scheduler::RunNow Scheduler::WhereIs(const RunKey& key, const Moment& now) const
   return {WorkerId(), WhyQueued(job, now)};
 }
 
+Scheduler::Explanation Scheduler::Explain(const RunKey& key, const Moment& now) const {
+  Explanation explanation{WhereIs(key, now), {}, {}};
+  const RunEntry* run = Find(runs_, key);
+  if (run == nullptr) return explanation;
+  for (const SweepEntry* sweep : run->sweeps) {
+    const auto held_out = sweep->HeldOutStateOf(key);
+    std::string what(SweepStateName(sweep->sweep.state));
+    if (sweep->sweep.state == SweepState::kActive) {
+      what = sweep->stopped                   ? sweep->sweep.reason
+             : sweep->sweep.paused            ? "is paused: etude sweep resume " + sweep->sweep.name
+             : held_out == HeldOut::kAwaiting ? "holds it out until it is predicted"
+             : held_out == HeldOut::kUnpredictable ? "cannot predict it"
+                                                   : "wants it";
+    }
+    explanation.sweeps.push_back({sweep->sweep.name, what});
+  }
+  const JobEntry& job = *run->last_job;
+  if (IsTerminal(run->run.state) || job.live) return explanation;
+  for (const auto& [id, worker] : workers_) {
+    std::string what(WorkerStateName(worker.worker.state));
+    if (worker.worker.state == WorkerState::kOnline) {
+      const bool free = static_cast<int>(worker.leased.size()) < worker.worker.slots;
+      what = WhyBarred(job, worker, now);
+      if (what.empty()) what = free ? "may take it" : "every slot is busy";
+    } else if (!worker.worker.reason.empty()) {
+      what += ": " + worker.worker.reason;
+    }
+    explanation.workers.push_back({id.text(), what});
+  }
+  return explanation;
+}
+
 std::vector<Scheduler::WorkerNow> Scheduler::Workers() const {
   std::vector<WorkerNow> workers;
   for (const auto& [id, entry] : workers_) {
-    WorkerNow& worker = workers.emplace_back(WorkerNow{entry.worker, {}});
+    WorkerNow& worker = workers.emplace_back(WorkerNow{entry.worker, {}, ""});
     for (const JobId& job : entry.leased) worker.runs.push_back(jobs_.at(job).run->run.key);
+    if (static_cast<int>(entry.leased.size()) < entry.worker.slots) {
+      worker.idle_reason = WhyIdle(entry);
+    }
   }
   return workers;
 }

@@ -37,14 +37,17 @@ struct SchedulerOptions {
   absl::Duration retry_elsewhere_hold = absl::Seconds(60);
   // A worker that fails jobs in a row takes none for so long, and then has one try.
   absl::Duration quarantine = absl::Minutes(15);
-  int quarantine_after = 3;             // distinct jobs in a row
-  int max_counted_failures = 3;         // of a job, unknown class
-  int max_infrastructure_retries = 20;  // of a job in a row, none further on than the one before
+  int quarantine_after = 3;                // distinct jobs in a row
+  int max_counted_failures = 3;            // of a job, unknown class
+  int max_infrastructure_retries = 20;     // of a job in a row, none further on than the one before
+  std::size_t max_known_workers = 10'000;  // beyond it those unseen for longest are forgotten
 };
 
 inline constexpr std::size_t kMaxKnownRuns = 1'000'000;
-inline constexpr std::size_t kMaxKnownWorkers = 10'000;
 inline constexpr int kMaxSlots = 1024;  // of one worker
+// What a trainer takes at least beside the model's own memory: LibTorch, code, buffers. One that
+// trained the smallest models had 108 MiB.
+inline constexpr std::int64_t kTrainerBaseBytes = std::int64_t{96} << 20;
 
 // An attempt that a worker says it holds.
 struct HeldAttempt {
@@ -93,9 +96,10 @@ struct FinishedAttempt {
 // replies, and makes a new scheduler from the store if that fails. A call that returns an error has
 // changed nothing. Not thread-safe.
 //
-// Order: sweeps by submission, and within a sweep the run of most FLOPs first. A held-out run waits
-// for its prediction, unless another sweep wants it for its own sake. (Fair shares between
-// sweeps and priorities are not in this version.)
+// Order: sweeps of the highest priority first; among those the one that has the fewest leases for
+// its weight, then the one submitted first; within a sweep the run of most FLOPs first. A held-out
+// run waits for its prediction, unless another sweep wants it for its own sake. A job does not go
+// to a worker whose memory a slot is too small for it.
 class Scheduler {
  public:
   using Changes = std::vector<Change>;
@@ -127,6 +131,27 @@ class Scheduler {
   // Cancels what no other live sweep wants. A sweep that has ended stays as it is. kNotFound.
   absl::Status CancelSweep(const SweepId& sweep, const Moment& now, Changes& changes);
 
+  // A paused sweep leases nothing; what trains for it alone is to give its job back, and goes on
+  // when the sweep is resumed. kNotFound. kFailedPrecondition: it has ended.
+  absl::Status PauseSweep(const SweepId& sweep, bool paused, const Moment& now, Changes& changes);
+  // Leases nothing more, lets what trains end, and cancels the rest. Errors as above.
+  absl::Status StopSweep(const SweepId& sweep, const Moment& now, Changes& changes);
+  // kInvalidArgument: out of range, see kMaxSweepPriority and kMaxSweepWeight. kNotFound.
+  absl::Status SetTurn(const SweepId& sweep, int priority, double weight, Changes& changes);
+  // Starts the sweep's failed runs again with new jobs, and its cancelled ones unless
+  // `failed_only`; how many. kNotFound.
+  absl::StatusOr<int> RetrySweep(const SweepId& sweep, bool failed_only, const Moment& now,
+                                 Changes& changes);
+  // kNotFound. A run that has ended stays as it is.
+  absl::Status CancelRun(const RunKey& run, const Moment& now, Changes& changes);
+  // kNotFound. kFailedPrecondition: it neither failed nor was cancelled, or every sweep that has it
+  // was cancelled.
+  absl::Status RetryRun(const RunKey& run, const Moment& now, Changes& changes);
+  // The worker gives its jobs back and takes no more until it is undrained, over restarts of either
+  // side. kNotFound.
+  absl::StatusOr<Worker> DrainWorker(const WorkerId& worker, bool drain, const Moment& now,
+                                     Changes& changes);
+
   // The active sweeps whose fit runs have all ended and that have held-out runs without a forecast.
   std::vector<SweepId> AwaitingForecast() const;
   // Stores the forecast of such a sweep: predicted runs may be leased from now on, unpredicted ones
@@ -141,11 +166,14 @@ class Scheduler {
                                                   const std::vector<HeldAttempt>& held,
                                                   const Moment& now, Changes& changes);
 
-  // Renews the leases of the attempts held. One directive for each. kNotFound: register again.
-  absl::StatusOr<std::vector<Directive>> Heartbeat(const WorkerId& worker,
-                                                   const std::vector<HeldAttempt>& held,
-                                                   bool draining, const Moment& now,
-                                                   Changes& changes);
+  struct HeartbeatReply {
+    std::vector<Directive> directives;  // one for each held attempt
+    bool drain = false;                 // an operator wants it to
+  };
+  // Renews the leases of the attempts held. kNotFound: register again.
+  absl::StatusOr<HeartbeatReply> Heartbeat(const WorkerId& worker,
+                                           const std::vector<HeldAttempt>& held, bool draining,
+                                           const Moment& now, Changes& changes);
 
   struct Acquired {
     std::optional<Assignment> assignment;
@@ -185,9 +213,22 @@ class Scheduler {
   };
   RunNow WhereIs(const RunKey& run, const Moment& now) const;
 
+  // What each sweep that has the run, and each worker, says to it.
+  struct Verdict {
+    std::string who;  // a sweep's name or a worker's id
+    std::string what;
+  };
+  struct Explanation {
+    RunNow now;
+    std::vector<Verdict> sweeps;   // in order of submission
+    std::vector<Verdict> workers;  // by id; none once the run has ended or while it trains
+  };
+  Explanation Explain(const RunKey& run, const Moment& now) const;
+
   struct WorkerNow {
     Worker worker;
     std::vector<RunKey> runs;
+    std::string idle_reason;  // why a slot of it has no job; empty: none has none
   };
   std::vector<WorkerNow> Workers() const;
 
@@ -229,6 +270,12 @@ class Scheduler {
   bool AwaitsForecast(const SweepEntry& sweep) const;
   SweepEntry* FirstWanting(const RunEntry& run) const;
   SweepEntry* FirstLeasing(const RunEntry& run) const;
+  absl::StatusOr<SweepEntry*> FindSweep(const SweepId& sweep);
+  absl::StatusOr<SweepEntry*> FindActive(const SweepId& sweep);
+  absl::StatusOr<RunEntry*> FindRun(const RunKey& run);
+  void Requeue(SweepEntry& sweep);
+  void Reopen(SweepEntry& sweep, const Moment& now, Changes& changes);
+  std::vector<const SweepEntry*> Turns() const;
 
   // scheduler_attempts.cc
   absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);
@@ -237,11 +284,13 @@ class Scheduler {
   std::vector<Directive> Renew(WorkerEntry& worker, const std::vector<HeldAttempt>& held,
                                const Moment& now);
   void NoteLocal(JobEntry& job, std::optional<LocalCheckpoint> local);
-  void ChangeWorker(WorkerEntry& worker, WorkerState state, const std::string& reason,
-                    Changes& changes);
+  void StateOf(const WorkerEntry& worker, const Moment& now, WorkerState& state,
+               std::string& reason) const;
+  bool ForgetAWorker(Changes& changes);
   void ReviewWorker(WorkerEntry& worker, const Moment& now, Changes& changes);
   std::string WhyBarred(const JobEntry& job, const WorkerEntry& worker, const Moment& now) const;
   JobEntry* BestJobFor(const WorkerEntry& worker, const Moment& now);
+  std::string WhyTooSmall(const JobEntry& job, const WorkerEntry& worker) const;
   std::string WhyIdle(const WorkerEntry& worker) const;
   std::string WhyQueued(const JobEntry& job, const Moment& now) const;
   void StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
@@ -266,6 +315,7 @@ class Scheduler {
   std::map<JobId, JobEntry> jobs_;
   std::map<WorkerId, WorkerEntry> workers_;
   std::set<QueuePosition> queue_;
+  std::map<std::int64_t, SweepEntry*> queued_;  // by order: sweeps with a job in the queue
   std::set<JobId> leased_;
   std::map<std::int64_t, SweepEntry*> unsettled_;  // by order: sweeps whose runs changed
 };

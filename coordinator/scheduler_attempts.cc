@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "coordinator/scheduler.h"
@@ -56,6 +58,25 @@ bool Scheduler::IsLive(const JobEntry& job, int attempt) const {
 
 // Workers.
 
+// Each turn of a fleet's worker is a new one: the one unseen for longest makes room. False if all
+// are in use.
+bool Scheduler::ForgetAWorker(Changes& changes) {
+  const WorkerEntry* oldest = nullptr;
+  for (const auto& [id, worker] : workers_) {
+    const bool in_use = worker.worker.state != WorkerState::kOffline || worker.worker.drained ||
+                        !worker.leased.empty() || !worker.local.empty();
+    if (in_use) continue;
+    if (oldest == nullptr || worker.worker.last_seen_at_us < oldest->worker.last_seen_at_us) {
+      oldest = &worker;
+    }
+  }
+  if (oldest == nullptr) return false;
+  const WorkerId id = oldest->worker.id;
+  changes.push_back(WorkerForgotten{id});
+  workers_.erase(id);
+  return true;
+}
+
 absl::StatusOr<std::vector<Directive>> Scheduler::Register(Worker worker,
                                                            const std::vector<HeldAttempt>& held,
                                                            const Moment& now, Changes& changes) {
@@ -63,24 +84,28 @@ absl::StatusOr<std::vector<Directive>> Scheduler::Register(Worker worker,
     return InvalidArgument(
         fmt::format("slots = {}: a worker has 1 to {}", worker.slots, kMaxSlots));
   }
-  if (!workers_.contains(worker.id) && workers_.size() >= kMaxKnownWorkers) {
+  if (!workers_.contains(worker.id) && workers_.size() >= options_.max_known_workers &&
+      !ForgetAWorker(changes)) {
     return ResourceExhausted(
         fmt::format("the coordinator knows {} workers and takes no more", workers_.size()));
   }
   WorkerEntry& entry = workers_[worker.id];
   worker.registered_at_us = now.wall_us;
   worker.last_seen_at_us = now.wall_us;
-  worker.state = entry.quarantined_until ? WorkerState::kQuarantined : WorkerState::kOnline;
-  worker.reason = entry.quarantined_until ? entry.worker.reason : "";
+  worker.state = WorkerState::kOnline;
+  worker.reason = "";
+  worker.drained = entry.worker.drained;
   entry.worker = std::move(worker);
   entry.registered = true;
   entry.draining = false;
   entry.last_seen = now.monotonic;
+  StateOf(entry, now, entry.worker.state, entry.worker.reason);
   changes.push_back(WorkerChanged{entry.worker});
   std::vector<Directive> directives = Renew(entry, held, now);
   std::set<JobId> lost = entry.leased;
   for (const Directive& directive : directives) {
-    if (directive.action == Action::kKeep) lost.erase(directive.job);
+    const bool holds = directive.action == Action::kKeep || directive.action == Action::kRelease;
+    if (holds) lost.erase(directive.job);
   }
   for (const JobId& id : lost) {
     const std::string reason = "worker " + entry.worker.id.text() + " came back without it";
@@ -91,16 +116,28 @@ absl::StatusOr<std::vector<Directive>> Scheduler::Register(Worker worker,
   return directives;
 }
 
-absl::StatusOr<std::vector<Directive>> Scheduler::Heartbeat(const WorkerId& id,
-                                                            const std::vector<HeldAttempt>& held,
-                                                            bool draining, const Moment& now,
-                                                            Changes& changes) {
+absl::StatusOr<Scheduler::HeartbeatReply> Scheduler::Heartbeat(const WorkerId& id,
+                                                               const std::vector<HeldAttempt>& held,
+                                                               bool draining, const Moment& now,
+                                                               Changes& changes) {
   ASSIGN_OR_RETURN(WorkerEntry * worker, Registered(id));
   worker->last_seen = now.monotonic;
   worker->worker.last_seen_at_us = now.wall_us;
   worker->draining = draining;
   ReviewWorker(*worker, now, changes);
-  return Renew(*worker, held, now);
+  return HeartbeatReply{Renew(*worker, held, now), worker->worker.drained};
+}
+
+absl::StatusOr<Worker> Scheduler::DrainWorker(const WorkerId& id, bool drain, const Moment& now,
+                                              Changes& changes) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return NotFound("no worker " + id.text() + "; see: etude worker ls");
+  WorkerEntry& worker = found->second;
+  worker.worker.drained = drain;
+  if (!drain) worker.draining = false;  // until it says otherwise
+  StateOf(worker, now, worker.worker.state, worker.worker.reason);
+  changes.push_back(WorkerChanged{worker.worker});
+  return worker.worker;
 }
 
 std::vector<Directive> Scheduler::Renew(WorkerEntry& worker, const std::vector<HeldAttempt>& held,
@@ -117,7 +154,8 @@ std::vector<Directive> Scheduler::Renew(WorkerEntry& worker, const std::vector<H
         if (attempt.local_step > 0) {
           NoteLocal(job, LocalCheckpoint{worker.worker.id, attempt.attempt, attempt.local_step});
         }
-        action = Action::kKeep;
+        const bool paused = job.live->sweep->sweep.paused && FirstLeasing(*job.run) == nullptr;
+        action = paused ? Action::kRelease : Action::kKeep;
       } else if (job.job.state == JobState::kCancelled) {
         action = Action::kCancel;
       }
@@ -133,12 +171,26 @@ void Scheduler::NoteLocal(JobEntry& job, std::optional<LocalCheckpoint> local) {
   job.local = std::move(local);
 }
 
-void Scheduler::ChangeWorker(WorkerEntry& worker, WorkerState state, const std::string& reason,
-                             Changes& changes) {
-  if (worker.worker.state == state && worker.worker.reason == reason) return;
-  worker.worker.state = state;
-  worker.worker.reason = reason;
-  changes.push_back(WorkerChanged{worker.worker});
+// What a worker is now, and why.
+void Scheduler::StateOf(const WorkerEntry& worker, const Moment& now, WorkerState& state,
+                        std::string& reason) const {
+  if (now.monotonic - worker.last_seen >= options_.lease) {
+    state = WorkerState::kOffline;
+    reason = "no heartbeat for " + Text(options_.lease) + "; look at its machine or its log";
+  } else if (worker.quarantined_until) {
+    state = WorkerState::kQuarantined;
+    reason = fmt::format("failed {} jobs in a row; gets none for {}", options_.quarantine_after,
+                         Text(options_.quarantine));
+  } else if (worker.worker.drained) {
+    state = WorkerState::kDraining;
+    reason = "drained by request; to undo it: etude worker undrain " + worker.worker.id.text();
+  } else if (worker.draining) {
+    state = WorkerState::kDraining;
+    reason = "was asked to stop";
+  } else if (worker.registered) {
+    state = WorkerState::kOnline;
+    reason = "";
+  }
 }
 
 // Brings a worker's state in line with what is known of it.
@@ -149,20 +201,11 @@ void Scheduler::ReviewWorker(WorkerEntry& worker, const Moment& now, Changes& ch
       worker.failed_in_a_row.erase(worker.failed_in_a_row.begin());
     }
   }
-  if (now.monotonic - worker.last_seen >= options_.lease) {
-    ChangeWorker(worker, WorkerState::kOffline,
-                 "no heartbeat for " + Text(options_.lease) + "; look at its machine or its log",
-                 changes);
-  } else if (worker.quarantined_until) {
-    ChangeWorker(worker, WorkerState::kQuarantined,
-                 fmt::format("failed {} jobs in a row; gets none for {}", options_.quarantine_after,
-                             Text(options_.quarantine)),
-                 changes);
-  } else if (worker.draining) {
-    ChangeWorker(worker, WorkerState::kDraining, "was asked to stop", changes);
-  } else if (worker.registered) {
-    ChangeWorker(worker, WorkerState::kOnline, "", changes);
-  }
+  const WorkerState state = worker.worker.state;
+  const std::string reason = worker.worker.reason;
+  StateOf(worker, now, worker.worker.state, worker.worker.reason);
+  if (worker.worker.state == state && worker.worker.reason == reason) return;
+  changes.push_back(WorkerChanged{worker.worker});
 }
 
 void Scheduler::Tick(const Moment& now, Changes& changes) {
@@ -206,10 +249,21 @@ absl::StatusOr<Scheduler::Acquired> Scheduler::Acquire(const WorkerId& id, int s
   return Acquired{AssignmentOf(*job), ""};
 }
 
+// Of a GPU's memory nothing is known here.
+std::string Scheduler::WhyTooSmall(const JobEntry& job, const WorkerEntry& worker) const {
+  const std::int64_t slot_bytes = worker.worker.memory_bytes / worker.worker.slots;
+  if (worker.worker.device != "cpu" || slot_bytes == 0 || job.run->memory_bytes <= slot_bytes) {
+    return "";
+  }
+  return fmt::format("needs {} MiB of memory at least, a slot of worker {} has {} MiB",
+                     job.run->memory_bytes >> 20, worker.worker.id.text(), slot_bytes >> 20);
+}
+
 // Why this worker may not take this queued job now; empty if it may.
 std::string Scheduler::WhyBarred(const JobEntry& job, const WorkerEntry& worker,
                                  const Moment& now) const {
   const WorkerId& id = worker.worker.id;
+  if (std::string why = WhyTooSmall(job, worker); !why.empty()) return why;
   if (job.local && job.local->worker != id &&
       now.monotonic < job.queued_at + options_.local_resume_hold) {
     const auto holder = workers_.find(job.local->worker);
@@ -229,14 +283,33 @@ std::string Scheduler::WhyBarred(const JobEntry& job, const WorkerEntry& worker,
   return "";
 }
 
+// The sweeps with queued jobs, in the order of whose turn it is.
+std::vector<const SweepEntry*> Scheduler::Turns() const {
+  std::vector<const SweepEntry*> turns;
+  for (const auto& [order, sweep] : queued_) turns.push_back(sweep);
+  std::sort(turns.begin(), turns.end(), [](const SweepEntry* a, const SweepEntry* b) {
+    if (a->sweep.priority != b->sweep.priority) return a->sweep.priority > b->sweep.priority;
+    const double a_share = a->leased / a->sweep.weight;
+    const double b_share = b->leased / b->sweep.weight;
+    return std::tie(a_share, a->order) < std::tie(b_share, b->order);
+  });
+  return turns;
+}
+
+// One with a local checkpoint goes first within a sweep's turn, whose share that is.
 JobEntry* Scheduler::BestJobFor(const WorkerEntry& worker, const Moment& now) {
-  for (const JobId& id : worker.local) {
-    JobEntry& job = jobs_.at(id);
-    if (WhyBarred(job, worker, now).empty()) return &job;
-  }
-  for (const QueuePosition& position : queue_) {
-    JobEntry& job = jobs_.at(position.job);
-    if (WhyBarred(job, worker, now).empty()) return &job;
+  for (const SweepEntry* sweep : Turns()) {
+    for (const JobId& id : worker.local) {
+      JobEntry& job = jobs_.at(id);
+      if (job.position->sweep_order != sweep->order) continue;
+      if (WhyBarred(job, worker, now).empty()) return &job;
+    }
+    const QueuePosition first{sweep->order, -std::numeric_limits<double>::infinity(), JobId()};
+    for (auto at = queue_.lower_bound(first); at != queue_.end() && at->sweep_order == sweep->order;
+         ++at) {
+      JobEntry& job = jobs_.at(at->job);
+      if (WhyBarred(job, worker, now).empty()) return &job;
+    }
   }
   return nullptr;
 }
@@ -259,6 +332,12 @@ std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
     return "no live sweep wants it" + before;
   }
   if (!job.position) {
+    for (const SweepEntry* sweep : job.run->sweeps) {
+      if (!sweep->WantsRuns() || !sweep->sweep.paused) continue;
+      return fmt::format("sweep {0} is paused; to go on: etude sweep resume {0}",
+                         sweep->sweep.name) +
+             before;
+    }
     return "held out: it is predicted once every run of the fit has ended, and then trained" +
            before;
   }
@@ -292,7 +371,9 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
   // beyond them would leave a gap in the curve.
   const bool local = job.local && job.local->worker == id && job.local->step >= uploaded &&
                      job.local->step <= job.points_through;
-  LiveAttempt live{.slot = slot,
+  SweepEntry* sweep = queued_.at(job.position->sweep_order);
+  LiveAttempt live{.sweep = sweep,
+                   .slot = slot,
                    .started = now.monotonic,
                    .deadline = now.monotonic + options_.lease + options_.grace};
   live.attempt.job = job.job.id;
@@ -311,6 +392,7 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
   if (!local) NoteLocal(job, std::nullopt);
   changes.push_back(AttemptStarted{live.attempt});
   job.live = std::move(live);
+  ++sweep->leased;
   worker.leased.insert(job.job.id);
   leased_.insert(job.job.id);
   ChangeJob(job, JobState::kLeased, "", changes);
@@ -421,6 +503,7 @@ void Scheduler::EndAttempt(JobEntry& job, const FinishedAttempt& end, const Mome
   for (SweepEntry* sweep : job.run->sweeps) sweep->worker_seconds += seconds;
   workers_.at(job.live->attempt.worker).leased.erase(job.job.id);
   leased_.erase(job.job.id);
+  --job.live->sweep->leased;
   job.live.reset();
   changes.push_back(AttemptEnded{end.job, end.attempt, end.outcome, end.reason, end.numerics,
                                  end.artifacts, now.wall_us});

@@ -178,9 +178,12 @@ grpc::ServerUnaryReactor* WorkerService::Heartbeat(grpc::CallbackServerContext* 
   if (!held.ok()) return FinishWith(context, held.status());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   core_.Heartbeat(*std::move(worker), *std::move(held), request->draining(),
-                  [reactor, response](const absl::StatusOr<std::vector<Directive>>& directives) {
-                    if (directives.ok()) AddDirectives(*directives, *response);
-                    reactor->Finish(ToGrpc(directives.status()));
+                  [reactor, response](const absl::StatusOr<Scheduler::HeartbeatReply>& reply) {
+                    if (reply.ok()) {
+                      AddDirectives(reply->directives, *response);
+                      response->set_drain(reply->drain);
+                    }
+                    reactor->Finish(ToGrpc(reply.status()));
                   });
   return reactor;
 }

@@ -470,6 +470,9 @@ v1::Sweep ToWire(const Sweep& sweep) {
   wire.set_reason(sweep.reason);
   wire.set_created_at_us(sweep.created_at_us);
   wire.set_finished_at_us(sweep.finished_at_us);
+  wire.set_paused(sweep.paused);
+  wire.set_priority(sweep.priority);
+  wire.set_weight(sweep.weight);
   return wire;
 }
 
@@ -495,6 +498,9 @@ absl::StatusOr<Sweep> FromWire(const v1::Sweep& wire) {
   sweep.reason = wire.reason();
   sweep.created_at_us = wire.created_at_us();
   sweep.finished_at_us = wire.finished_at_us();
+  sweep.paused = wire.paused();
+  sweep.priority = wire.priority();
+  sweep.weight = wire.weight();
   return sweep;
 }
 
@@ -540,6 +546,7 @@ v1::Worker ToWire(const Worker& worker) {
   wire.set_reason(worker.reason);
   wire.set_registered_at_us(worker.registered_at_us);
   wire.set_last_seen_at_us(worker.last_seen_at_us);
+  wire.set_drained(worker.drained);
   return wire;
 }
 
@@ -567,6 +574,7 @@ absl::StatusOr<Worker> FromWire(const v1::Worker& wire) {
   worker.reason = wire.reason();
   worker.registered_at_us = wire.registered_at_us();
   worker.last_seen_at_us = wire.last_seen_at_us();
+  worker.drained = wire.drained();
   return worker;
 }
 

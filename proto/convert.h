@@ -23,8 +23,8 @@
 namespace etude {
 
 // A coordinator of version N serves workers and clients of N and N - 1.
-inline constexpr int kProtocolVersion = 1;
-inline constexpr int kOldestProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
+inline constexpr int kOldestProtocolVersion = 2;
 
 inline constexpr int kMaxPointsPerReport = 4096;
 inline constexpr std::int64_t kBlobChunkBytes = std::int64_t{1} << 20;

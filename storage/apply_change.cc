@@ -110,7 +110,8 @@ absl::Status AddRun(Database& database, const Run& run) {
 constexpr char kSelectSweepNamed[] = "SELECT id FROM sweeps WHERE name = ?";
 constexpr char kInsertSweep[] =
     "INSERT INTO sweeps (id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, "
-    "state, reason, created_at_us, finished_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "state, reason, created_at_us, finished_at_us, paused, priority, weight) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kInsertSweepRun[] =
     "INSERT INTO sweep_runs (sweep, ordinal, run, held_out) VALUES (?, ?, ?, ?)";
 
@@ -128,7 +129,8 @@ absl::Status InsertSweep(Database& database, const Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertSweep));
   insert.Bind(sweep.id.text(), sweep.name, sweep.corpus.text(), sweep.spec_toml,
               sweep.resolved_json, sweep.max_failed_runs, sweep.max_hours,
-              SweepStateName(sweep.state), sweep.reason, sweep.created_at_us, sweep.finished_at_us);
+              SweepStateName(sweep.state), sweep.reason, sweep.created_at_us, sweep.finished_at_us,
+              sweep.paused, sweep.priority, sweep.weight);
   RETURN_IF_ERROR(insert.Run());
   ASSIGN_OR_RETURN(Statement insert_run, database.Prepare(kInsertSweepRun));
   int ordinal = 0;
@@ -153,32 +155,42 @@ absl::Status AddSweep(Database& database, const SweepAdded& change) {
 }
 
 constexpr char kUpdateSweep[] =
-    "UPDATE sweeps SET state = ?, reason = ?, finished_at_us = ? WHERE id = ?";
+    "UPDATE sweeps SET state = ?, reason = ?, finished_at_us = ?, paused = ?, priority = ?, "
+    "weight = ? WHERE id = ?";
 
 absl::Status ChangeSweep(Database& database, const SweepChanged& change) {
   ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateSweep));
-  update.Bind(SweepStateName(change.state), change.reason, change.finished_at_us,
-              change.sweep.text());
+  update.Bind(SweepStateName(change.state), change.reason, change.finished_at_us, change.paused,
+              change.priority, change.weight, change.sweep.text());
   RETURN_IF_ERROR(update.Run());
   return database.changes() == 1 ? absl::OkStatus() : FailedPrecondition("it is not stored");
 }
 
 constexpr char kReplaceWorker[] =
     "INSERT INTO workers (id, host, device, cpu, software, slots, threads_per_slot, memory_bytes, "
-    "state, reason, registered_at_us, last_seen_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "state, reason, registered_at_us, last_seen_at_us, drained) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO UPDATE SET host = excluded.host, device = excluded.device, "
     "cpu = excluded.cpu, software = excluded.software, slots = excluded.slots, "
     "threads_per_slot = excluded.threads_per_slot, memory_bytes = excluded.memory_bytes, "
     "state = excluded.state, reason = excluded.reason, "
-    "registered_at_us = excluded.registered_at_us, last_seen_at_us = excluded.last_seen_at_us";
+    "registered_at_us = excluded.registered_at_us, last_seen_at_us = excluded.last_seen_at_us, "
+    "drained = excluded.drained";
 
 absl::Status ReplaceWorker(Database& database, const Worker& worker) {
   ASSIGN_OR_RETURN(Statement replace, database.Prepare(kReplaceWorker));
   replace.Bind(worker.id.text(), worker.host, worker.device, worker.cpu, worker.software,
                worker.slots, worker.threads_per_slot, worker.memory_bytes,
                WorkerStateName(worker.state), worker.reason, worker.registered_at_us,
-               worker.last_seen_at_us);
+               worker.last_seen_at_us, worker.drained);
   return replace.Run();
+}
+
+constexpr char kDeleteWorker[] = "DELETE FROM workers WHERE id = ?";
+
+absl::Status ForgetWorker(Database& database, const WorkerId& worker) {
+  ASSIGN_OR_RETURN(Statement forget, database.Prepare(kDeleteWorker));
+  return forget.Bind(worker.text()).Run();
 }
 
 // One overload a kind of change; each puts what it was doing, and to what, before its error.
@@ -225,6 +237,9 @@ struct Applier {
   }
   absl::Status operator()(const WorkerChanged& c) const {
     return Annotate(ReplaceWorker(database, c.worker), "store worker " + c.worker.id.text());
+  }
+  absl::Status operator()(const WorkerForgotten& c) const {
+    return Annotate(ForgetWorker(database, c.worker), "forget worker " + c.worker.text());
   }
 
   static std::string Name(const JobId& job, int attempt) {

@@ -34,12 +34,15 @@ struct SweepAdded {
   std::vector<Segment> new_segments;
 };
 
-// The sweep's mutable fields: state, reason, finished_at_us.
+// The sweep's mutable fields.
 struct SweepChanged {
   SweepId sweep;
   SweepState state = SweepState::kActive;
   std::string reason;
   std::int64_t finished_at_us = 0;
+  bool paused = false;
+  int priority = 0;
+  double weight = 1;
 };
 
 // A run's mutable fields. `result` is set with kSucceeded.
@@ -97,6 +100,11 @@ struct WorkerChanged {
   Worker worker;
 };
 
+// A worker that has not been heard of for long.
+struct WorkerForgotten {
+  WorkerId worker;
+};
+
 // A fit that was computed; one that is there already, byte for byte, is left as it is. Of a sweep's
 // family the newest kMaxStoredFits are kept, and those that a prediction names.
 struct FitAdded {
@@ -113,7 +121,7 @@ struct PredictionsFrozen {
 
 using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
                             AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded,
-                            WorkerChanged, FitAdded, PredictionsFrozen>;
+                            WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
 
 }  // namespace etude
 

@@ -211,7 +211,15 @@ CREATE TRIGGER predictions_are_frozen BEFORE UPDATE ON predictions
 BEGIN SELECT RAISE(ABORT, 'a frozen prediction never changes'); END;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+// What a person may ask of a sweep and of a worker.
+constexpr char kVersion3[] = R"sql(
+ALTER TABLE sweeps ADD COLUMN paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1));
+ALTER TABLE sweeps ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sweeps ADD COLUMN weight REAL NOT NULL DEFAULT 1;
+ALTER TABLE workers ADD COLUMN drained INTEGER NOT NULL DEFAULT 0 CHECK (drained IN (0, 1));
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

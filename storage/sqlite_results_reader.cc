@@ -136,7 +136,7 @@ absl::StatusOr<std::vector<Worker>> SqliteResultsReader::Workers() {
 
 constexpr char kSelectSweeps[] =
     "SELECT id, name, corpus, '', '', max_failed_runs, max_hours, state, reason, created_at_us, "
-    "finished_at_us FROM sweeps ORDER BY number";
+    "finished_at_us, paused, priority, weight FROM sweeps ORDER BY number";
 
 absl::StatusOr<std::vector<Sweep>> SqliteResultsReader::Sweeps() {
   return Read([](Database& database) -> absl::StatusOr<std::vector<Sweep>> {
@@ -169,7 +169,7 @@ absl::StatusOr<Corpus> SqliteResultsReader::FindCorpus(const std::string& text) 
 
 constexpr char kSelectSweep[] =
     "SELECT id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, state, reason, "
-    "created_at_us, finished_at_us FROM sweeps WHERE id = ?";
+    "created_at_us, finished_at_us, paused, priority, weight FROM sweeps WHERE id = ?";
 constexpr char kSelectSweepNamed[] = "SELECT id FROM sweeps WHERE name = ?";
 constexpr char kSelectSweepIds[] =
     "SELECT id FROM sweeps WHERE id >= ? AND id < ? ORDER BY id LIMIT 2";

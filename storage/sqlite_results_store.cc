@@ -19,7 +19,7 @@ std::string DirectoryOf(const std::string& path) {
 
 constexpr char kSelectSweeps[] =
     "SELECT id, name, corpus, spec_toml, resolved_json, max_failed_runs, max_hours, state, reason, "
-    "created_at_us, finished_at_us FROM sweeps ORDER BY number";
+    "created_at_us, finished_at_us, paused, priority, weight FROM sweeps ORDER BY number";
 
 constexpr char kSelectPredicted[] = "SELECT sweep, run FROM predictions ORDER BY sweep, run";
 

@@ -63,6 +63,7 @@ absl::StatusOr<Worker> WorkerOf(const Statement& row) {
   worker.reason = row.Text(9);
   worker.registered_at_us = row.Integer(10);
   worker.last_seen_at_us = row.Integer(11);
+  worker.drained = row.Integer(12) != 0;
   return worker;
 }
 
@@ -83,6 +84,9 @@ absl::StatusOr<Sweep> SweepOf(const Statement& row) {
   sweep.reason = row.Text(8);
   sweep.created_at_us = row.Integer(9);
   sweep.finished_at_us = row.Integer(10);
+  sweep.paused = row.Integer(11) != 0;
+  sweep.priority = row.Int(12);
+  sweep.weight = row.Real(13);
   return sweep;
 }
 
@@ -184,7 +188,7 @@ absl::StatusOr<std::vector<Corpus>> StoredCorpora(Database& database) {
 
 constexpr char kSelectWorkers[] =
     "SELECT id, host, device, cpu, software, slots, threads_per_slot, memory_bytes, state, reason, "
-    "registered_at_us, last_seen_at_us FROM workers ORDER BY id";
+    "registered_at_us, last_seen_at_us, drained FROM workers ORDER BY id";
 
 absl::StatusOr<std::vector<Worker>> StoredWorkers(Database& database) {
   ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectWorkers));

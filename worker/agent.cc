@@ -37,7 +37,6 @@ Agent::Agent(AgentOptions options, Transport& transport, Spawner& spawner, absl:
                .corpora = &corpora_,
                .next_call = &next_call_},
       register_backoff_(MakeBackoff(options_.jitter_seed)),
-      started_at_(now),
       stream_backoff_(MakeBackoff(options_.jitter_seed + 1)),
       busy_at_(now) {
   for (int number = 0; number < options_.worker.slots; ++number) {
@@ -125,7 +124,8 @@ void Agent::Direct(const std::vector<Transport::Directive>& directives) {
 
 void Agent::AdvanceRegistration(absl::Time now) {
   if (registered_ || register_call_ != 0 || !ever_ready_) return;
-  if (!ever_registered_ && now - started_at_ >= options_.connect_timeout) {
+  if (!first_call_at_) first_call_at_ = now;
+  if (!ever_registered_ && register_failed_ && now - *first_call_at_ >= options_.connect_timeout) {
     return Quit(Unavailable(
         fmt::format("no coordinator answered at {} within {:g} s. {}", options_.endpoint,
                     absl::ToDoubleSeconds(options_.connect_timeout), options_.advice)));
@@ -146,6 +146,7 @@ void Agent::On(const RegisterAnswered& event, absl::Time now) {
       return Quit(
           Annotate(status, "the coordinator at " + options_.endpoint + " refuses this worker"));
     }
+    register_failed_ = true;
     NoteUnreachable(status, now);
     register_at_ = now + register_backoff_.Next();
     return;

@@ -164,7 +164,8 @@ class Agent {
   CallId register_call_ = 0;
   absl::Time register_at_ = absl::InfinitePast();
   Backoff register_backoff_;
-  absl::Time started_at_;
+  std::optional<absl::Time> first_call_at_;  // to register; the trainers start before
+  bool register_failed_ = false;
   absl::Duration heartbeat_every_ = absl::Seconds(2);
   CallId heartbeat_call_ = 0;
   absl::Time heartbeat_at_ = absl::InfinitePast();

@@ -44,7 +44,8 @@ constexpr char kExamples[] =
     "  etude-worker --endpoint big-host:7433 --tls-ca ca.pem --tls-cert worker.pem\n"
     "      --tls-key worker.key --token-file worker.token --slots 2 --threads 4\n"
     "      two jobs at a time with four threads each, for another machine's coordinator\n"
-    "SIGTERM or Ctrl-C gives every job back within 10 s; a second one ends the worker at once.\n";
+    "SIGTERM or Ctrl-C gives every job back within 10 s; a second Ctrl-C ends the worker at "
+    "once.\n";
 
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
@@ -161,8 +162,9 @@ absl::StatusOr<std::string> WaitForToken(const AgentSettings& settings) {
   }
 }
 
-// The first signal drains, the second ends the process; the kernel then ends the trainers. Those
-// who signal all processes of a job reach this one twice, when its parent passes the signal on.
+// The first signal drains, a second Ctrl-C ends the process; the kernel then ends the trainers. A
+// second SIGTERM is nothing new: those who signal all processes of a job reach this one twice when
+// its parent passes the signal on, and Slurm signals at both ends of a preempted job's grace.
 void HandleSignals(const std::stop_token& stop, EventQueue& events) {
   const sigset_t signals = StopSignals();
   std::optional<absl::Time> drains_since;
@@ -170,10 +172,10 @@ void HandleSignals(const std::stop_token& stop, EventQueue& events) {
     const int signal = sigtimedwait(&signals, nullptr, &kSignalPoll);
     if (signal <= 0) continue;
     const absl::Time now = SystemClock().MonotonicNow();
-    if (drains_since && now - *drains_since < kSignalEcho) continue;
+    if (drains_since && (signal == SIGTERM || now - *drains_since < kSignalEcho)) continue;
     if (drains_since) _exit(128 + signal);
     drains_since = now;
-    LogInfo(fmt::format("signal {}: giving back every job; a second one ends at once", signal));
+    LogInfo(fmt::format("signal {}: giving back every job; Ctrl-C ends at once", signal));
     events.Push(StopAsked{});
   }
 }

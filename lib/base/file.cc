@@ -39,9 +39,17 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status WriteAndSync(const std::string& path, std::string_view bytes, unsigned mode) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+// Always a file of its own: root must not follow a link that the directory's owner put there.
+// `owner`: whose it will be; nullptr: the caller's.
+absl::Status WriteAndSync(const std::string& path, std::string_view bytes, unsigned mode,
+                          const struct stat* owner) {
+  unlink(path.c_str());  // left by a process that died, which had the same number
+  const Descriptor file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0) return FromErrno(errno, "create " + path);
+  if (owner != nullptr && fchown(file.get(), owner->st_uid, owner->st_gid) != 0) {
+    return FromErrno(errno, "give " + path + " to the owner of what it replaces");
+  }
   if (fchmod(file.get(), mode) != 0) return FromErrno(errno, "chmod " + path);
   RETURN_IF_ERROR(WriteAll(file.get(), bytes, path));
   if (fsync(file.get()) != 0) return FromErrno(errno, "fsync " + path);
@@ -85,12 +93,9 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
                            "replace; name a file");
   }
   const std::string temporary = path + ".tmp." + std::to_string(getpid());
-  absl::Status status = WriteAndSync(temporary, bytes, mode);
   // What root writes for another user stays that user's.
   const bool others = there && geteuid() == 0 && facts.st_uid != 0;
-  if (status.ok() && others && chown(temporary.c_str(), facts.st_uid, facts.st_gid) != 0) {
-    status = FromErrno(errno, "keep the owner of " + path);
-  }
+  absl::Status status = WriteAndSync(temporary, bytes, mode, others ? &facts : nullptr);
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = FromErrno(errno, "rename " + temporary + " to " + path);
   }

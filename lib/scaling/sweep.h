@@ -20,6 +20,10 @@ enum class SweepState { kActive, kFinished, kCancelled };
 std::string_view SweepStateName(SweepState state);
 std::optional<SweepState> SweepStateFromName(std::string_view name);
 
+inline constexpr int kMaxSweepPriority = 100;  // and as much below 0
+inline constexpr double kMinSweepWeight = 0.01;
+inline constexpr double kMaxSweepWeight = 100;
+
 struct Sweep {
   SweepId id;
   std::string name;
@@ -33,6 +37,9 @@ struct Sweep {
   double max_hours = 24.0;  // of worker time
   SweepState state = SweepState::kActive;
   std::string reason;
+  bool paused = false;  // leases nothing until it is resumed
+  int priority = 0;     // sweeps of a higher one lease first
+  double weight = 1;    // its share of the slots, among sweeps of its priority
   std::int64_t created_at_us = 0;
   std::int64_t finished_at_us = 0;
 

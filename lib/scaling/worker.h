@@ -28,6 +28,7 @@ struct Worker {
   std::int64_t memory_bytes = 0;
   WorkerState state = WorkerState::kOnline;
   std::string reason;
+  bool drained = false;  // an operator wants it to take no more jobs
   std::int64_t registered_at_us = 0;
   std::int64_t last_seen_at_us = 0;
 };

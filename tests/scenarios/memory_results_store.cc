@@ -52,6 +52,9 @@ struct MemoryResultsStore::Applier {
       sweep.state = c.state;
       sweep.reason = c.reason;
       sweep.finished_at_us = c.finished_at_us;
+      sweep.paused = c.paused;
+      sweep.priority = c.priority;
+      sweep.weight = c.weight;
       return absl::OkStatus();
     }
     return FailedPrecondition("no such sweep");
@@ -60,7 +63,7 @@ struct MemoryResultsStore::Applier {
     const auto found = t.runs.find(c.run);
     if (found == t.runs.end()) return FailedPrecondition("no such run");
     Run& run = found->second;
-    const bool revived = run.state == RunState::kCancelled && c.state == RunState::kQueued;
+    const bool revived = run.state != RunState::kSucceeded && c.state == RunState::kQueued;
     if (IsTerminal(run.state) && !revived) return FailedPrecondition("the run has ended");
     run.state = c.state;
     run.reason = c.reason;
@@ -125,6 +128,10 @@ struct MemoryResultsStore::Applier {
         return FailedPrecondition("a prediction is frozen already");
       }
     }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const WorkerForgotten& c) const {
+    t.workers.erase(c.worker);
     return absl::OkStatus();
   }
   absl::Status operator()(const WorkerChanged& c) const {

@@ -81,8 +81,20 @@ std::string Scenario::Answer(const std::string& command) {
   if (verb == "restart") return Restart();
   if (verb == "awaiting") return Awaiting();
   if (verb == "freeze") return Freeze(words);
+  if (verb == "turn") return Turn(words);
   std::string name;
   words >> name;
+  if (verb == "pause" || verb == "resume") {
+    return etude::Text(scheduler_->PauseSweep(SweepId(name), verb == "pause", now_, changes_));
+  }
+  if (verb == "stop") return etude::Text(scheduler_->StopSweep(SweepId(name), now_, changes_));
+  if (verb == "retry") return Retry(name, words);
+  if (verb == "cancel_run" || verb == "retry_run") return ControlRun(verb, name);
+  if (verb == "drain" || verb == "undrain") {
+    const auto worker = scheduler_->DrainWorker(WorkerId(name), verb == "drain", now_, changes_);
+    return etude::Text(worker.status());
+  }
+  if (verb == "explain") return Explain(name);
   if (verb == "cancel") {
     return etude::Text(scheduler_->CancelSweep(SweepId(name), now_, changes_));
   }
@@ -163,8 +175,42 @@ std::string Scenario::Heartbeat(Words& words) {
   }
   const std::vector<HeldAttempt> held =
       after_name == -1 ? std::vector<HeldAttempt>() : ParseHeld(words);
-  const auto directives = scheduler_->Heartbeat(WorkerId(name), held, draining, now_, changes_);
-  return directives.ok() ? Text(*directives) : etude::Text(directives.status());
+  const auto reply = scheduler_->Heartbeat(WorkerId(name), held, draining, now_, changes_);
+  if (!reply.ok()) return etude::Text(reply.status());
+  return Text(reply->directives) + (reply->drain ? ", drain" : "");
+}
+
+std::string Scenario::Turn(Words& words) {
+  std::string sweep;
+  int priority = 0;
+  double weight = 1;
+  words >> sweep >> priority;
+  if (!(words >> weight)) weight = 1;
+  return etude::Text(scheduler_->SetTurn(SweepId(sweep), priority, weight, changes_));
+}
+
+std::string Scenario::Retry(const std::string& sweep, Words& words) {
+  std::string which;
+  words >> which;
+  const auto runs = scheduler_->RetrySweep(SweepId(sweep), which == "failed", now_, changes_);
+  return runs.ok() ? fmt::format("{} runs", *runs) : etude::Text(runs.status());
+}
+
+std::string Scenario::ControlRun(const std::string& verb, const std::string& run) {
+  const RunKey key = KeyOf(runs_.at(run));
+  return etude::Text(verb == "cancel_run" ? scheduler_->CancelRun(key, now_, changes_)
+                                          : scheduler_->RetryRun(key, now_, changes_));
+}
+
+std::string Scenario::Explain(const std::string& run) {
+  std::string text;
+  const Scheduler::Explanation why = scheduler_->Explain(KeyOf(runs_.at(run)), now_);
+  for (const auto* verdicts : {&why.sweeps, &why.workers}) {
+    for (const Scheduler::Verdict& verdict : *verdicts) {
+      text += (text.empty() ? "" : ", ") + verdict.who + " " + verdict.what;
+    }
+  }
+  return text;
 }
 
 std::string Scenario::Acquire(Words& words) {

@@ -2,7 +2,10 @@
 //
 //   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS ... [held_out=RUN:STEPS ...]
 //                                                            -> created, 0 shared
-//   cancel SWEEP
+//   cancel SWEEP    pause SWEEP    resume SWEEP    stop SWEEP    turn SWEEP PRIORITY [WEIGHT]
+//   retry SWEEP [failed]               -> N runs
+//   cancel_run RUN    retry_run RUN    drain WORKER    undrain WORKER
+//   explain RUN                        -> SWEEP WHAT, ..., WORKER WHAT, ...
 //   awaiting                           -> the sweeps that await a forecast, or none
 //   freeze SWEEP RUN ... [unpredicted=RUN ...]
 //   predictions SWEEP                  -> RUN blind, RUN seen, ...
@@ -45,6 +48,10 @@ class Scenario {
   std::string Submit(Words& words);
   std::string Register(Words& words);
   std::string Heartbeat(Words& words);
+  std::string Turn(Words& words);
+  std::string Retry(const std::string& sweep, Words& words);
+  std::string ControlRun(const std::string& verb, const std::string& run);
+  std::string Explain(const std::string& run);
   std::string Acquire(Words& words);
   std::string Points(Words& words);
   std::string Checkpointed(Words& words);

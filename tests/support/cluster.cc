@@ -159,6 +159,10 @@ CommandResult Cluster::Etude(const std::vector<std::string>& arguments, double s
   return EtudeWith({}, arguments, seconds);
 }
 
+std::unique_ptr<Process> Cluster::StartEtude(const std::vector<std::string>& arguments) {
+  return std::make_unique<Process>(Command("client", "etude", arguments), Options("background"));
+}
+
 CommandResult Cluster::EtudeWith(const std::vector<std::string>& environment,
                                  const std::vector<std::string>& arguments, double seconds) {
   ProcessOptions options = Options("");

@@ -46,6 +46,8 @@ class Cluster {
 
   // `etude ARGUMENTS`, against this coordinator.
   CommandResult Etude(const std::vector<std::string>& arguments, double seconds = 60);
+  // The same in the background.
+  std::unique_ptr<Process> StartEtude(const std::vector<std::string>& arguments);
   // The same with other environment, "NAME=value".
   CommandResult EtudeWith(const std::vector<std::string>& environment,
                           const std::vector<std::string>& arguments, double seconds = 60);

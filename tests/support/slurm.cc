@@ -144,7 +144,7 @@ std::string SlurmCluster::ConfigText(int nodes, int port) const {
             "RealMemory=1000 Gres=gpu:2\n";
   }
   text << "PartitionName=main Nodes=n[1-" << nodes
-       << "] Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=3\n"
+       << "] Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=15\n"
        << "PartitionName=high Nodes=n[1-" << nodes << "] PriorityTier=10 PreemptMode=OFF\n";
   return text.str();
 }

@@ -167,8 +167,8 @@ TEST_F(SlurmTest, AWorkerOfALostNodeThatComesBackIsFenced) {
   const std::string run = cluster_.RunsOf("slurm")[0];
   ASSERT_TRUE(Eventually(kRunSeconds, [&] { return cluster_.StepOf(run) >= 100; }));
   const auto member = MemberOf(run);
-  const std::string id = member.at("member");
-  const std::optional<pid_t> orphan = ProcessWith("slurm-" + id);
+  const std::string worker = member.at("worker");  // its name, "-" and six hex digits
+  const std::optional<pid_t> orphan = ProcessWith(worker.substr(0, worker.size() - 7));
   ASSERT_TRUE(orphan.has_value());
   // Its network is gone: nothing of it is heard, and Slurm gives the node up.
   kill(*orphan, SIGSTOP);
@@ -190,7 +190,7 @@ TEST_F(SlurmTest, AWorkerHasTheGpusAndCoresThatItAskedFor) {
   EXPECT_TRUE(Eventually(kSlurmSeconds, [&] {
     const auto members = Members();
     log = members.empty() ? "" : LogOf(members[0]);
-    return log.find("registered as slurm-") != std::string::npos;
+    return log.find("registered as slurm.") != std::string::npos;
   }));
   EXPECT_THAT(log, HasSubstr("1 CPUs"));
   EXPECT_THAT(log, HasSubstr("GPUs 0,1"));

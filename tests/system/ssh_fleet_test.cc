@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -72,23 +73,29 @@ class SshFleetTest : public testing::Test {
     arguments.insert(arguments.begin(), "fleet");
     return cluster_.Etude(arguments, 120);
   }
-  CommandResult Up(const std::vector<std::string>& hosts) {
-    std::vector<std::string> arguments = {"up",
-                                          "--engine",
-                                          "ssh",
-                                          "--min",
-                                          "2",
-                                          "--max",
-                                          "2",
-                                          "--once",
-                                          "--ssh-config",
-                                          hosts_.config_file(),
-                                          "--credentials",
-                                          cluster_.tls_directory(),
-                                          "--program",
-                                          ProgramPath("etude-worker")};
+  std::vector<std::string> UpArguments(const std::vector<std::string>& hosts) {
+    std::vector<std::string> arguments = {"fleet",         "up",
+                                          "--engine",      "ssh",
+                                          "--min",         "2",
+                                          "--max",         "2",
+                                          "--ssh-config",  hosts_.config_file(),
+                                          "--credentials", cluster_.tls_directory(),
+                                          "--program",     ProgramPath("etude-worker")};
     for (const std::string& host : hosts) arguments.insert(arguments.end(), {"--host", host});
-    return Fleet(arguments);
+    return arguments;
+  }
+  CommandResult Up(const std::vector<std::string>& hosts) {
+    std::vector<std::string> arguments = UpArguments(hosts);
+    arguments.emplace_back("--once");
+    return cluster_.Etude(arguments, 120);
+  }
+  int LiveMembers() {
+    const CommandResult status = Fleet({"status", "-o", "json"});
+    if (status.status != 0) return 0;
+    int live = 0;
+    const nlohmann::json shown = nlohmann::json::parse(status.out);
+    for (const auto& member : shown.at("members")) live += member.at("state") == "running" ? 1 : 0;
+    return live;
   }
   nlohmann::json Members() {
     const CommandResult status = Fleet({"status", "-o", "json"});
@@ -155,8 +162,35 @@ TEST_F(SshFleetTest, AMachineThatDoesNotAnswerIsNamedAndLeftOut) {
   EXPECT_EQ(members[1].at("where"), "ana");
   EXPECT_EQ(members[2].at("member"), "gone/*");
   EXPECT_THAT(members[2].at("reason").get<std::string>(), HasSubstr("ssh gone"));
+  const CommandResult down = Fleet({"down"});
+  EXPECT_EQ(down.status, 5) << "gone may run workers still";
+  EXPECT_THAT(down.err, HasSubstr("gone does not answer"));
   const CommandResult moved = Up({"bob"});
   EXPECT_EQ(moved.status, 6) << "or its workers would be left behind: " << moved.err;
+}
+
+TEST_F(SshFleetTest, WhatIsEndedStaysEndedThoughItIsKept) {
+  std::vector<std::string> up = UpArguments({"ana", "bob"});
+  up.insert(up.end(), {"--every", "200ms"});
+  const auto kept = cluster_.StartEtude(up);
+  EXPECT_TRUE(Eventually(kStartSeconds, [&] { return LiveMembers() == 2; }));
+  const CommandResult down = Fleet({"down"});
+  EXPECT_EQ(down.status, 0) << down.err;
+  EXPECT_EQ(kept->Wait(kStartSeconds), 0) << "it notices";
+  for (const char* host : {"ana", "bob"}) {
+    EXPECT_FALSE(FileExists(hosts_.HomeOf(host) + "/.local/state/etude/fleets/ssh/tls"));
+  }
+  EXPECT_EQ(ProcessWith(hosts_.HomeOf("ana") + "/.local/state/etude/fleets/ssh/1/state"),
+            std::nullopt);
+}
+
+TEST_F(SshFleetTest, WorkersThatFailAreNotStartedForEver) {
+  std::vector<std::string> up = UpArguments({"ana"});
+  up.insert(up.end(), {"--every", "100ms"});
+  std::replace(up.begin(), up.end(), ProgramPath("etude-worker"), std::string("/bin/false"));
+  const CommandResult failing = cluster_.Etude(up, 60);
+  EXPECT_EQ(failing.status, 1) << failing.err;
+  EXPECT_THAT(failing.err, HasSubstr("3 workers failed one after the other"));
 }
 
 TEST_F(SshFleetTest, WithoutAnyMachineThatAnswersItSaysSo) {

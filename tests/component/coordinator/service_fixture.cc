@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/hash.h"
+#include "proto/convert.h"
 
 namespace etude {
 namespace {
@@ -122,7 +123,7 @@ grpc::Status ServiceTest::Register(const std::string& worker,
                                    const std::vector<v1::HeldAttempt>& held,
                                    v1::RegisterResponse* response) {
   v1::RegisterRequest request;
-  request.set_protocol(1);
+  request.set_protocol(kProtocolVersion);
   v1::Worker& facts = *request.mutable_worker();
   facts.set_id(worker);
   facts.set_host("here");

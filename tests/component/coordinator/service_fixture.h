@@ -15,6 +15,7 @@
 #include "etude/v1/blob.grpc.pb.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "etude/v1/worker.grpc.pb.h"
+#include "lib/base/hash.h"
 #include "storage/blob_store.h"
 #include "storage/sqlite_results_reader.h"
 #include "storage/sqlite_results_store.h"
@@ -22,7 +23,9 @@
 
 namespace etude {
 
-inline constexpr char kTestToken[] = "etude_test";
+inline constexpr char kTestToken[] = "etude_test";  // the owner's
+inline constexpr char kAnasToken[] = "etude_ana";   // workers'
+inline constexpr char kBobsToken[] = "etude_bob";
 
 class ServiceTest : public testing::Test {
  protected:
@@ -56,7 +59,12 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<FaultyResultsStore> faulty_;
   std::unique_ptr<SqliteResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
-  const Authentication authentication_{kTestToken, "/state/token"};
+  const Authentication authentication_{
+      {{Role::kOwner, Sha256Hex(kTestToken), kNeverExpires, "owner"},
+       {Role::kWorker, Sha256Hex(kAnasToken), kNeverExpires, "ana"},
+       {Role::kWorker, Sha256Hex(kBobsToken), kNeverExpires, "bob"}},
+      "/state/token",
+      SystemClock()};
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
   std::shared_ptr<grpc::Channel> channel_;

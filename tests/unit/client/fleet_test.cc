@@ -24,6 +24,7 @@ using State = FleetMember::State;
 FleetSpec MakeFleet() {
   FleetSpec spec;
   spec.name = "night";
+  spec.tag = "0a1b2c";
   spec.max = 8;
   spec.worker.program = "/opt/etude/etude-worker";
   spec.worker.endpoint = "big-host:7433";
@@ -172,6 +173,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadFleet{"--slots", [](FleetSpec& f) { f.worker.slots = 0; }},
                     BadFleet{"--threads", [](FleetSpec& f) { f.worker.threads = 0; }},
                     BadFleet{"--host", [](FleetSpec& f) { f.ssh.hosts.clear(); }},
+                    BadFleet{"--program", [](FleetSpec& f) { f.worker.program = "bin/x"; }},
                     BadFleet{"--host", [](FleetSpec& f) { f.ssh.hosts = {"-oProxyCommand=x"}; }},
                     BadFleet{"--host", [](FleetSpec& f) { f.ssh.hosts = {"a b"}; }},
                     BadFleet{"--partition",
@@ -228,7 +230,7 @@ TEST(SqueueTest, MembersAreWhatWaitsRunsEndsOrFailed) {
   ASSERT_THAT(IdsOf(members), ElementsAre("7_1", "7_2", "7_3", "7_4"));
   EXPECT_TRUE(members[0].stays);
   EXPECT_EQ(members[0].where, "n1");
-  EXPECT_EQ(members[0].worker, "night-7_1-");
+  EXPECT_EQ(members[0].worker, "night.0a1b2c-7_1");
   EXPECT_EQ(members[0].log, "/logs/7_1.log");
   EXPECT_EQ(members[1].reason, "Resources");
   EXPECT_EQ(members[2].state, State::kEnding);
@@ -236,14 +238,14 @@ TEST(SqueueTest, MembersAreWhatWaitsRunsEndsOrFailed) {
 }
 
 TEST(SshListTest, SaysWhatRunsAndHowTheOthersEnded) {
-  const std::vector<FleetMember> members =
-      ParseSshList("1|running|yes|\n3|failed|no|exit code 4: the token is wrong\n5|ending|no|\n",
-                   MakeSshFleet(), "ana");
+  const std::vector<FleetMember> members = ParseSshList(
+      "1|running|yes|77|\n3|failed|no||exit code 4: the token is wrong\n5|ending|no|78|\n",
+      MakeSshFleet(), "ana");
   ASSERT_THAT(IdsOf(members), ElementsAre("ana/1", "ana/3", "ana/5"));
   EXPECT_TRUE(members[0].stays);
   EXPECT_EQ(members[1].reason, "exit code 4: the token is wrong");
   EXPECT_EQ(members[2].state, State::kEnding);
-  EXPECT_EQ(members[0].worker, "night-1-");
+  EXPECT_EQ(members[0].worker, "night.0a1b2c-1");
 }
 
 TEST(SshScriptTest, CarriesTheTokenToAFileAndNeverOnACommandLine) {
@@ -260,15 +262,16 @@ TEST(SshScriptTest, CarriesTheTokenToAFileAndNeverOnACommandLine) {
 }
 
 TEST(WorkerOfTest, IsTheNewestThatBearsTheMembersName) {
-  std::vector<WorkerView> workers(3);
-  const char* ids[] = {"night-7_1-aaaaaa", "night-7_1-bbbbbb", "night-7_11-cccccc"};
+  std::vector<WorkerView> workers(4);
+  const char* ids[] = {"night.0a1b2c-7_1-aaaaaa", "night.0a1b2c-7_1-bbbbbb",
+                       "night.0a1b2c-7_11-cccccc", "night.0a1b2c-7_1-1-dddddd"};
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers[i].worker.id = WorkerId(ids[i]);
     workers[i].worker.last_seen_at_us = static_cast<std::int64_t>(i);
   }
-  const FleetMember member = {.id = "7_1", .worker = "night-7_1-"};
+  const FleetMember member = {.id = "7_1", .worker = "night.0a1b2c-7_1"};
   ASSERT_NE(WorkerOf(member, workers), nullptr);
-  EXPECT_EQ(WorkerOf(member, workers)->worker.id.text(), "night-7_1-bbbbbb");
+  EXPECT_EQ(WorkerOf(member, workers)->worker.id.text(), "night.0a1b2c-7_1-bbbbbb");
   EXPECT_EQ(WorkerOf({.id = "host/*"}, workers), nullptr);
 }
 

@@ -94,8 +94,8 @@ TEST_F(TokenListTest, AnAddedTokenIsKnownAndARemovedOneForgottenWithinASecond) {
   clock_.Advance(kTokensReadEvery);
   EXPECT_TRUE(Passes(*authentication, "two"));
   EXPECT_FALSE(Passes(*authentication, "one"));
-  EXPECT_FALSE(authentication->IsValid({Sha256Hex("one")}));
-  EXPECT_TRUE(authentication->IsValid({Sha256Hex("two")}));
+  EXPECT_FALSE(authentication->IsValid({Sha256Hex("one"), "ana"}));
+  EXPECT_TRUE(authentication->IsValid({Sha256Hex("two"), "ana"}));
   EXPECT_TRUE(Passes(*authentication, Token())) << "the owner's stays";
 }
 
@@ -163,7 +163,13 @@ const std::map<std::string, std::string>& Expected() {
                                               {"ClientService/GetCurve", kReaders},
                                               {"ClientService/FitSweep", kReaders},
                                               {"ClientService/ListPredictions", kReaders},
-                                              {"ClientService/ListWorkers", kReaders}};
+                                              {"ClientService/ListWorkers", kReaders},
+                                              {"ClientService/ControlSweep", kSubmitters},
+                                              {"ClientService/RetrySweep", kSubmitters},
+                                              {"ClientService/CancelRun", kSubmitters},
+                                              {"ClientService/RetryRun", kSubmitters},
+                                              {"ClientService/ExplainRun", kReaders},
+                                              {"ClientService/DrainWorker", "admin"}};
   return expected;
 }
 

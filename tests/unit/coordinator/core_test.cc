@@ -286,7 +286,7 @@ TEST_F(CoreTest, HeartbeatsNeedNoCommit) {
   ASSERT_TRUE(Register("w").ok());
   const int commits = faulty_.commits();
   for (int i = 0; i < 100; ++i) {
-    Reply<absl::StatusOr<std::vector<Directive>>> reply;
+    Reply<absl::StatusOr<Scheduler::HeartbeatReply>> reply;
     core_->Heartbeat(WorkerId("w"), {}, false, reply.done());
     ASSERT_TRUE(reply.Get().ok());
   }
@@ -311,7 +311,7 @@ TEST_F(CoreTest, AFullQueueShedsAtOnceAndHeartbeatsKeepTheirLane) {
     core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 1), count);
   }
   EXPECT_EQ(shed, extra);
-  Reply<absl::StatusOr<std::vector<Directive>>> heartbeat;
+  Reply<absl::StatusOr<Scheduler::HeartbeatReply>> heartbeat;
   core_->Heartbeat(WorkerId("w"), {}, false, heartbeat.done());
   gated_.Open(true);
   EXPECT_TRUE(heartbeat.Get().ok());
