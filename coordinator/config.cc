@@ -48,6 +48,7 @@ constexpr CountKey kCounts[] = {
     {"max_infrastructure_retries", &SchedulerOptions::max_infrastructure_retries},
 };
 constexpr std::int64_t kMaxCount = 1000;
+constexpr std::int64_t kMaxFreeMib = 1 << 20;
 constexpr double kMinSeconds = 0.001;
 
 constexpr std::array<const char*, 4> kLevels = {"debug", "info", "warning", "error"};
@@ -88,7 +89,15 @@ absl::Status Set(const std::string& key, const toml::node& value, CoordinatorCon
     config.scheduler.*known.field = static_cast<int>(*count);
     return absl::OkStatus();
   }
-  std::string known = "log_level";
+  if (key == "min_free_mib") {
+    const auto mib = value.value_exact<std::int64_t>();
+    if (!mib || *mib < 0 || *mib > kMaxFreeMib) {
+      return InvalidArgument(fmt::format("{}: expected 0 to {}", key, kMaxFreeMib));
+    }
+    config.min_free_mib = static_cast<int>(*mib);
+    return absl::OkStatus();
+  }
+  std::string known = "log_level, min_free_mib";
   for (const TextKey& one : kTexts) known += std::string(", ") + one.name;
   for (const DurationKey& duration : kDurations) known += std::string(", ") + duration.name;
   for (const CountKey& count : kCounts) known += std::string(", ") + count.name;

@@ -20,6 +20,7 @@ struct CoordinatorConfig {
   std::string tls_ca;
   std::string token_file;
   LogLevel log_level = LogLevel::kInfo;
+  int min_free_mib = 64;  // with less on the disk it is read-only; 0: until it is full
   SchedulerOptions scheduler;
 
   bool guarded() const {

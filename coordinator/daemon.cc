@@ -15,6 +15,7 @@
 #include "storage/sqlite.h"
 #include "storage/sqlite_results_reader.h"
 #include "storage/sqlite_results_store.h"
+#include "storage/state_disk.h"
 
 namespace etude {
 namespace {
@@ -58,9 +59,18 @@ absl::Status Daemon::OpenState() {
   ASSIGN_OR_RETURN(Authentication authentication,
                    Authentication::Open(config_.state_dir, config_.token_file, clock_));
   authentication_ = std::make_unique<Authentication>(std::move(authentication));
+  const std::string network = NetworkFileSystemOf(config_.state_dir);
+  if (!network.empty()) {
+    LogWarning("the state directory " + config_.state_dir + " is on a network file system (" +
+               network +
+               "), where SQLite's locks do not hold: a power cut, or a second "
+               "coordinator on another machine, may damage it. Use a local disk: --state DIR");
+  }
+  guarded_store_ = std::make_unique<FreeSpaceStore>(*store_, config_.state_dir,
+                                                    std::int64_t{config_.min_free_mib} << 20);
   CoreOptions options;
   options.scheduler = config_.scheduler;
-  ASSIGN_OR_RETURN(core_, Core::Start(options, clock_, *store_));
+  ASSIGN_OR_RETURN(core_, Core::Start(options, clock_, *guarded_store_));
   return absl::OkStatus();
 }
 

@@ -52,6 +52,7 @@ class Daemon {
   Clock& clock_;
   std::unique_ptr<Authentication> authentication_;
   std::unique_ptr<ResultsStore> store_;
+  std::unique_ptr<ResultsStore> guarded_store_;  // the same, while there is space
   std::unique_ptr<ResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Core> core_;

@@ -14,6 +14,13 @@ constexpr int kKeepaliveTimeoutMs = 10000;
 constexpr int kMaxReconnectBackoffMs = 2000;
 constexpr int kMaxWorkerReplyBytes = 4 << 20;
 
+// gRPC 1.51 takes down the threads of its callbacks with the last channel that used them, and
+// sometimes frees their queue twice. One channel that never goes keeps them.
+void KeepOne(const std::shared_ptr<grpc::Channel>& channel) {
+  static const auto& kept = *new std::shared_ptr<grpc::Channel>(channel);
+  ENSURE(kept != nullptr);
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> MakeBenchChannel(const std::string& endpoint, int max_reply_bytes) {
@@ -37,8 +44,9 @@ void PrepareCall(const CoordinatorAddress& address, absl::Duration deadline,
 
 WorkerLink::WorkerLink(CoordinatorAddress address, int connections) : address_(std::move(address)) {
   for (int i = 0; i < connections; ++i) {
-    stubs_.push_back(
-        v1::WorkerService::NewStub(MakeBenchChannel(address_.endpoint, kMaxWorkerReplyBytes)));
+    const auto channel = MakeBenchChannel(address_.endpoint, kMaxWorkerReplyBytes);
+    KeepOne(channel);
+    stubs_.push_back(v1::WorkerService::NewStub(channel));
   }
 }
 

@@ -162,7 +162,7 @@ TEST_F(BadInputTest, AnotherAddressThanLoopbackNeedsTls) {
 // A coordinator whose disk is 3 MB: the corpus fits, the checkpoints and points of a sweep soon do
 // not.
 TEST(DiskFullTest, NothingAcknowledgedIsLost) {
-  Cluster cluster;
+  Cluster cluster({.coordinator_toml = "min_free_mib = 0\n"});
   const std::string state = cluster.directory() + "/coordinator";
   std::filesystem::create_directories(state);
   if (mount("tmpfs", state.c_str(), "tmpfs", 0, "size=6m,mode=700") != 0) {

@@ -125,6 +125,39 @@ TEST_F(SchedulerTest, SuccessNeedsAFiniteResult) {
   EXPECT_TRUE(scheduler_.Finish(end, now_, changes_).ok());
 }
 
+TEST_F(SchedulerTest, AJobDoesNotGoToASlotThatIsTooSmallForIt) {
+  ASSERT_TRUE(scheduler_.Submit(MakeSweep("s"), {MakeConfig(10)}, now_, changes_).ok());
+  Worker small = MakeWorker("small", 4);
+  small.device = "cpu";
+  small.memory_bytes = 2 * kTrainerBaseBytes;  // for four
+  ASSERT_TRUE(scheduler_.Register(small, {}, now_, changes_).ok());
+  EXPECT_FALSE(scheduler_.Acquire(WorkerId("small"), 0, now_, changes_)->assignment);
+  const auto why = scheduler_.Explain(KeyOf(MakeConfig(10)), now_);
+  EXPECT_NE(why.now.wait_reason.find("MiB of memory at least"), std::string::npos)
+      << why.now.wait_reason;
+  Worker large = small;
+  large.id = WorkerId("large");
+  large.slots = 1;
+  ASSERT_TRUE(scheduler_.Register(large, {}, now_, changes_).ok());
+  EXPECT_TRUE(scheduler_.Acquire(WorkerId("large"), 0, now_, changes_)->assignment);
+}
+
+TEST_F(SchedulerTest, TheWorkerUnseenForLongestMakesRoomForANewOne) {
+  Scheduler scheduler(SchedulerOptions{.max_known_workers = 2});
+  ASSERT_TRUE(scheduler.Register(MakeWorker("a"), {}, now_, changes_).ok());
+  now_.wall_us += 1;
+  ASSERT_TRUE(scheduler.Register(MakeWorker("b"), {}, now_, changes_).ok());
+  EXPECT_EQ(scheduler.Register(MakeWorker("c"), {}, now_, changes_).status().code(),
+            absl::StatusCode::kResourceExhausted)
+      << "both are online";
+  Pass(SchedulerOptions().lease);
+  scheduler.Tick(now_, changes_);
+  changes_.clear();
+  ASSERT_TRUE(scheduler.Register(MakeWorker("c"), {}, now_, changes_).ok());
+  EXPECT_EQ(std::get<WorkerForgotten>(changes_.at(0)).worker, WorkerId("a"));
+  EXPECT_EQ(scheduler.Workers().size(), 2u);
+}
+
 TEST_F(SchedulerTest, AHeartbeatThatChangesNothingMakesNoChange) {
   ASSERT_TRUE(scheduler_.Register(MakeWorker("w"), {}, now_, changes_).ok());
   changes_.clear();
