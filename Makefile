@@ -1,5 +1,5 @@
 # No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
-.PHONY: build setup demo test lint sanitize package clean
+.PHONY: build setup demo test lint sanitize bench package clean
 
 build: setup
 	cmake --preset default
@@ -28,6 +28,11 @@ sanitize: setup
 	cmake --preset thread
 	cmake --build --preset thread
 	ctest --preset thread
+
+bench: build
+	cmake -E make_directory build/bench
+	for bench in ingest dispatch submit fleet recover query; do \
+	  build/bin/etude-bench $$bench --scale full -o json > build/bench/$$bench.json || exit 1; done
 
 package: build
 	cmake -E rm -rf build/packages

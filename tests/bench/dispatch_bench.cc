@@ -130,6 +130,8 @@ absl::StatusOr<Outcome> RunDispatch(BenchBed& bed, const BenchOptions& options) 
   Outcome outcome;
   for (int i = 0; i < options.repeats; ++i) {
     double rate = 0;
+    const absl::Duration cpu_before = bed.coordinator().CpuTime();
+    const std::int64_t jobs_before = submitter.submitted();
     {
       SimulatedFleet fleet(bed.address(), {.workers = kWorkers,
                                            .connections = options.connections,
@@ -137,9 +139,12 @@ absl::StatusOr<Outcome> RunDispatch(BenchBed& bed, const BenchOptions& options) 
       RETURN_IF_ERROR(fleet.AwaitRegistered());
       ASSIGN_OR_RETURN(rate, CyclesPerSecond(fleet, submitter, options.length));
     }
+    const absl::Duration cpu = bed.coordinator().CpuTime() - cpu_before;
+    const std::int64_t jobs = submitter.submitted() - jobs_before;
     LatencyLog idle;
     RETURN_IF_ERROR(MeasureIdle(bed, submitter, i, idle));
     outcome.repeats.push_back({{"cycles_per_s", rate},
+                               {"cpu_us_per_cycle", absl::ToDoubleMicroseconds(cpu) / jobs},
                                {"idle_p50_ms", idle.PercentileMs(0.50)},
                                {"idle_p99_ms", idle.PercentileMs(0.99)}});
   }

@@ -65,10 +65,15 @@ absl::StatusOr<Outcome> RunIngest(BenchBed& bed, const BenchOptions& options) {
 
   Outcome outcome;
   for (int i = 0; i < options.repeats; ++i) {
+    const absl::Duration cpu_before = bed.coordinator().CpuTime();
+    const std::int64_t points_before = load.stored();
     ASSIGN_OR_RETURN(const LoadResult full, load.Saturated(options.length));
+    const absl::Duration cpu = bed.coordinator().CpuTime() - cpu_before;
+    const std::int64_t points = load.stored() - points_before;
     ASSIGN_OR_RETURN(const LoadResult paced, load.Paced(pace));
     const auto index = static_cast<std::size_t>(i);
     outcome.repeats.push_back({{"points_per_s", full.points_per_s},
+                               {"cpu_us_per_point", absl::ToDoubleMicroseconds(cpu) / points},
                                {"ack_p50_ms", paced.ack_p50_ms},
                                {"ack_p99_ms", paced.ack_p99_ms},
                                {"paced_points_per_s", paced.points_per_s},
