@@ -28,7 +28,7 @@ class BenchBed {
 
   const std::string& directory() const { return directory_; }
   const std::string& file_system() const { return file_system_; }
-  CoordinatorProcess& coordinator() { return *coordinator_; }
+  const CoordinatorProcess& coordinator() const { return *coordinator_; }
   // Valid until the coordinator is started again.
   const CoordinatorAddress& address() const { return coordinator_->address(); }
 

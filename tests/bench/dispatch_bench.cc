@@ -121,6 +121,25 @@ absl::Status MeasureIdle(const BenchBed& bed, Submitter& submitter, int repeat, 
   return absl::OkStatus();
 }
 
+struct BusyResult {
+  double cycles_per_s = 0;
+  double cpu_us_per_cycle = 0;  // of the coordinator; hardly depends on what else the machine does
+};
+
+absl::StatusOr<BusyResult> MeasureBusy(const BenchBed& bed, Submitter& submitter,
+                                       const BenchOptions& options, int repeat) {
+  SimulatedFleet fleet(bed.address(), {.workers = kWorkers,
+                                       .connections = options.connections,
+                                       .prefix = fmt::format("busy-{}", repeat)});
+  RETURN_IF_ERROR(fleet.AwaitRegistered());
+  const absl::Duration cpu_before = bed.coordinator().CpuTime();
+  const std::int64_t jobs_before = submitter.submitted();
+  ASSIGN_OR_RETURN(const double rate, CyclesPerSecond(fleet, submitter, options.length));
+  const absl::Duration cpu = bed.coordinator().CpuTime() - cpu_before;
+  const auto jobs = static_cast<double>(submitter.submitted() - jobs_before);
+  return BusyResult{rate, absl::ToDoubleMicroseconds(cpu) / jobs};
+}
+
 }  // namespace
 
 absl::StatusOr<Outcome> RunDispatch(BenchBed& bed, const BenchOptions& options) {
@@ -129,22 +148,11 @@ absl::StatusOr<Outcome> RunDispatch(BenchBed& bed, const BenchOptions& options) 
   Submitter submitter(client);
   Outcome outcome;
   for (int i = 0; i < options.repeats; ++i) {
-    double rate = 0;
-    const absl::Duration cpu_before = bed.coordinator().CpuTime();
-    const std::int64_t jobs_before = submitter.submitted();
-    {
-      SimulatedFleet fleet(bed.address(), {.workers = kWorkers,
-                                           .connections = options.connections,
-                                           .prefix = fmt::format("busy-{}", i)});
-      RETURN_IF_ERROR(fleet.AwaitRegistered());
-      ASSIGN_OR_RETURN(rate, CyclesPerSecond(fleet, submitter, options.length));
-    }
-    const absl::Duration cpu = bed.coordinator().CpuTime() - cpu_before;
-    const std::int64_t jobs = submitter.submitted() - jobs_before;
+    ASSIGN_OR_RETURN(const BusyResult busy, MeasureBusy(bed, submitter, options, i));
     LatencyLog idle;
     RETURN_IF_ERROR(MeasureIdle(bed, submitter, i, idle));
-    outcome.repeats.push_back({{"cycles_per_s", rate},
-                               {"cpu_us_per_cycle", absl::ToDoubleMicroseconds(cpu) / jobs},
+    outcome.repeats.push_back({{"cycles_per_s", busy.cycles_per_s},
+                               {"cpu_us_per_cycle", busy.cpu_us_per_cycle},
                                {"idle_p50_ms", idle.PercentileMs(0.50)},
                                {"idle_p99_ms", idle.PercentileMs(0.99)}});
   }

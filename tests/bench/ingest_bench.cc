@@ -2,6 +2,8 @@
 // batch that is sent again costs more in a large store.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "lib/base/status.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/bench_bed.h"
@@ -43,6 +45,36 @@ absl::StatusOr<std::vector<double>> RetryP99s(StreamLoad& load, const BenchOptio
   return p99s;
 }
 
+// Ingest at full speed, and at the offered pace.
+absl::StatusOr<Measurement> MeasureIngest(const CoordinatorProcess& coordinator, StreamLoad& load,
+                                          const BenchOptions& options) {
+  const absl::Duration cpu_before = coordinator.CpuTime();
+  const std::int64_t points_before = load.stored();
+  ASSIGN_OR_RETURN(const LoadResult full, load.Saturated(options.length));
+  const absl::Duration cpu = coordinator.CpuTime() - cpu_before;
+  const auto points = static_cast<double>(load.stored() - points_before);
+  ASSIGN_OR_RETURN(const LoadResult paced, load.Paced(OfferedPace(options)));
+  return Measurement{{"points_per_s", full.points_per_s},
+                     {"cpu_us_per_point", absl::ToDoubleMicroseconds(cpu) / points},
+                     {"ack_p50_ms", paced.ack_p50_ms},
+                     {"ack_p99_ms", paced.ack_p99_ms},
+                     {"paced_points_per_s", paced.points_per_s},
+                     {"saturated_ack_p50_ms", full.ack_p50_ms},
+                     {"saturated_ack_p99_ms", full.ack_p99_ms}};
+}
+
+std::vector<std::string> NotesOf(const Pace& pace, std::int64_t small, std::int64_t large,
+                                 std::int64_t end) {
+  return {fmt::format(
+              "ack_* at an offered {:.0f} points/s in batches of {} points over {} streams; "
+              "points_per_s and saturated_* with 8 batches of 4096 points under way in each stream",
+              static_cast<double>(PointsPerRound(pace)) / absl::ToDoubleSeconds(pace.every),
+              pace.steps_per_batch * kSeriesPerStep, kStreams),
+          fmt::format("retries at the same pace, small: {} points stored, large: {}; ingest is "
+                      "measured from there on, {} at the end",
+                      small, large, end)};
+}
+
 }  // namespace
 
 absl::StatusOr<Outcome> RunIngest(BenchBed& bed, const BenchOptions& options) {
@@ -64,33 +96,13 @@ absl::StatusOr<Outcome> RunIngest(BenchBed& bed, const BenchOptions& options) {
   ASSIGN_OR_RETURN(const std::vector<double> at_large, RetryP99s(load, options));
 
   Outcome outcome;
-  for (int i = 0; i < options.repeats; ++i) {
-    const absl::Duration cpu_before = bed.coordinator().CpuTime();
-    const std::int64_t points_before = load.stored();
-    ASSIGN_OR_RETURN(const LoadResult full, load.Saturated(options.length));
-    const absl::Duration cpu = bed.coordinator().CpuTime() - cpu_before;
-    const std::int64_t points = load.stored() - points_before;
-    ASSIGN_OR_RETURN(const LoadResult paced, load.Paced(pace));
-    const auto index = static_cast<std::size_t>(i);
-    outcome.repeats.push_back({{"points_per_s", full.points_per_s},
-                               {"cpu_us_per_point", absl::ToDoubleMicroseconds(cpu) / points},
-                               {"ack_p50_ms", paced.ack_p50_ms},
-                               {"ack_p99_ms", paced.ack_p99_ms},
-                               {"paced_points_per_s", paced.points_per_s},
-                               {"saturated_ack_p50_ms", full.ack_p50_ms},
-                               {"saturated_ack_p99_ms", full.ack_p99_ms},
-                               {"retry_ack_p99_ms_at_small", at_small[index]},
-                               {"retry_ack_p99_ms_at_large", at_large[index]}});
+  for (std::size_t i = 0; i < at_small.size(); ++i) {
+    ASSIGN_OR_RETURN(Measurement measured, MeasureIngest(bed.coordinator(), load, options));
+    measured.push_back({"retry_ack_p99_ms_at_small", at_small[i]});
+    measured.push_back({"retry_ack_p99_ms_at_large", at_large[i]});
+    outcome.repeats.push_back(std::move(measured));
   }
-  outcome.notes.push_back(fmt::format(
-      "ack_* at an offered {:.0f} points/s in batches of {} points over {} streams; points_per_s "
-      "and saturated_* with 8 batches of 4096 points under way in each stream",
-      static_cast<double>(PointsPerRound(pace)) / absl::ToDoubleSeconds(pace.every),
-      pace.steps_per_batch * kSeriesPerStep, kStreams));
-  outcome.notes.push_back(fmt::format(
-      "retries at the same pace, small: {} points stored, large: {}; ingest is measured from "
-      "there on, {} at the end",
-      small, large, load.stored()));
+  outcome.notes = NotesOf(pace, small, large, load.stored());
   return outcome;
 }
 
