@@ -154,6 +154,7 @@ void Core::Park(ParkedAcquire call) {
   if (parked_.size() >= kMaxParkedAcquires) {
     return call.done(Full("slots", kMaxParkedAcquires));
   }
+  parked_until_ = std::min(parked_until_, call.deadline);
   parked_.push_back(std::move(call));
 }
 
@@ -321,8 +322,7 @@ void Core::Run() {
 }
 
 absl::Duration Core::UntilNextDeadline() const {
-  absl::Time next = last_tick_ + options_.tick;
-  for (const ParkedAcquire& parked : parked_) next = std::min(next, parked.deadline);
+  const absl::Time next = std::min(last_tick_ + options_.tick, parked_until_);
   return std::clamp(next - clock_.MonotonicNow(), absl::Milliseconds(1), options_.tick);
 }
 
@@ -378,21 +378,27 @@ void Core::Process(const std::vector<Event>& events, const Moment& now) {
   }
   absl::Status commit = last_commit_;
   if (may_commit) {
-    if (now.monotonic - last_tick_ >= options_.tick) {
+    const bool ticks = now.monotonic - last_tick_ >= options_.tick;
+    if (ticks) {
       last_tick_ = now.monotonic;
       scheduler_.Tick(now, changes);
     }
-    ServeParked(now, changes, answers);
+    // A heartbeat alone gives nobody a job that was not there: with a thousand parked calls, to
+    // look at them all at each would be most of an idle coordinator's work.
+    const bool may_answer = ticks || !events.empty() || scheduler_.HasQueuedJobs();
+    if (may_answer || now.monotonic >= parked_until_) ServeParked(now, changes, answers);
     commit = Commit(changes, now);
   } else {
     heartbeat_changes_ = std::move(changes);
   }
   for (const Answer& answer : answers) answer(commit);
+  if (may_commit) store_.Tidy();
 }
 
 void Core::ServeParked(const Moment& now, Scheduler::Changes& changes,
                        std::vector<Answer>& answers) {
   std::deque<ParkedAcquire> waiting;
+  parked_until_ = absl::InfiniteFuture();
   for (ParkedAcquire& parked : parked_) {
     const AcquireCall& call = parked.call;
     const bool gone = call.gone && call.gone->load();
@@ -417,6 +423,9 @@ void Core::ServeParked(const Moment& now, Scheduler::Changes& changes,
     });
   }
   parked_ = std::move(waiting);
+  for (const ParkedAcquire& parked : parked_) {
+    parked_until_ = std::min(parked_until_, parked.deadline);
+  }
 }
 
 absl::Status Core::Commit(const Scheduler::Changes& changes, const Moment& now) {

@@ -155,6 +155,7 @@ class Core {
   // Of the core's thread alone.
   Scheduler scheduler_;
   std::deque<ParkedAcquire> parked_;
+  absl::Time parked_until_ = absl::InfiniteFuture();  // the first deadline among them
   Scheduler::Changes heartbeat_changes_;  // go with the next batch
   absl::Time last_tick_ = absl::InfinitePast();
   absl::Status last_commit_;                    // as it is told to those whose batch failed

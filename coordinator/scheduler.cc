@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -39,6 +42,32 @@ auto* Find(Map& map, const typename std::remove_const_t<Map>::key_type& key) {
   return found == map.end() ? nullptr : &found->second;
 }
 
+// Entries by their text while the state is read: three look-ups a run in a map of long texts are
+// most of a restart otherwise. The texts belong to the entries.
+template <typename Entry>
+class TextIndex {
+ public:
+  void Add(std::string_view text, Entry* entry) { entries_.emplace(text, entry); }
+  Entry* Find(std::string_view text) const {
+    const auto found = entries_.find(text);
+    return found == entries_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::unordered_map<std::string_view, Entry*> entries_;
+};
+
+// In the order of their ids, so that each goes to the end of its map.
+template <typename Noun, typename Id>
+std::vector<Noun*> Sorted(std::vector<Noun>& nouns, Id Noun::*id) {
+  std::vector<Noun*> sorted;
+  sorted.reserve(nouns.size());
+  for (Noun& noun : nouns) sorted.push_back(&noun);
+  std::sort(sorted.begin(), sorted.end(),
+            [id](const Noun* a, const Noun* b) { return a->*id < b->*id; });
+  return sorted;
+}
+
 absl::Status Contradiction(const std::string& what) {
   return DataLoss("stored state contradicts itself: " + what +
                   "; restore a backup of the state directory");
@@ -67,20 +96,26 @@ absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
 }
 
 absl::Status Scheduler::RestoreRuns(StoredState& state, const Moment& now) {
-  for (Run& run : state.runs) InsertRun(std::move(run));
-  for (Job& job : state.jobs) {
-    RunEntry* run = Find(runs_, job.run);
-    if (run == nullptr) return Contradiction("job " + job.id.text() + " has no run");
-    InsertJob(std::move(job), *run, now);
+  TextIndex<RunEntry> runs;
+  for (Run* run : Sorted(state.runs, &Run::key)) {
+    RunEntry& entry = InsertRun(std::move(*run));
+    runs.Add(entry.run.key.text(), &entry);
   }
-  std::map<RunKey, int> last_ordinal;
+  TextIndex<JobEntry> jobs;
+  for (Job* job : Sorted(state.jobs, &Job::id)) {
+    RunEntry* run = runs.Find(job->run.text());
+    if (run == nullptr) return Contradiction("job " + job->id.text() + " has no run");
+    JobEntry& entry = InsertJob(std::move(*job), *run, now);
+    jobs.Add(entry.job.id.text(), &entry);
+  }
+  std::unordered_map<const RunEntry*, int> last_ordinal;
   for (const Segment& segment : state.segments) {
-    RunEntry* run = Find(runs_, segment.run);
-    JobEntry* job = Find(jobs_, segment.job);
+    RunEntry* run = runs.Find(segment.run.text());
+    JobEntry* job = jobs.Find(segment.job.text());
     if (run == nullptr || job == nullptr) {
       return Contradiction("a segment names job " + segment.job.text());
     }
-    const auto [last, first_of_run] = last_ordinal.try_emplace(segment.run, segment.ordinal);
+    const auto [last, first_of_run] = last_ordinal.try_emplace(run, segment.ordinal);
     if (!first_of_run && segment.ordinal < last->second) continue;
     last->second = segment.ordinal;
     run->last_job = job;
@@ -166,7 +201,7 @@ SweepEntry& Scheduler::InsertSweep(Sweep sweep) {
 
 RunEntry& Scheduler::InsertRun(Run run) {
   const RunKey key = run.key;
-  RunEntry& entry = runs_[key];
+  RunEntry& entry = runs_.try_emplace(runs_.end(), key)->second;
   entry.flops = TrainingFlops(run.config);
   entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
@@ -175,7 +210,7 @@ RunEntry& Scheduler::InsertRun(Run run) {
 
 JobEntry& Scheduler::InsertJob(Job job, RunEntry& run, const Moment& now) {
   const JobId id = job.id;
-  JobEntry& entry = jobs_[id];
+  JobEntry& entry = jobs_.try_emplace(jobs_.end(), id)->second;
   entry.job = std::move(job);
   entry.run = &run;
   entry.queued_at = now.monotonic;
@@ -243,14 +278,16 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
     return Submitted{sweep.id, false, static_cast<int>(known->runs.size())};
   }
   RETURN_IF_ERROR(CheckSubmission(sweep, configs));
-  sweep.runs.clear();
+  // What was planned has its keys; who submits configs alone gets them here.
+  const std::vector<RunKey> keys = std::exchange(sweep.runs, {});
   sweep.created_at_us = now.wall_us;
   Submitted reply{sweep.id, true, 0};
   SweepAdded added;
   std::vector<RunEntry*> runs;
   std::set<RunKey> seen;
-  for (const RunConfig& config : configs) {
-    const RunKey key = KeyOf(config);
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    const RunConfig& config = configs[i];
+    const RunKey key = keys.size() == configs.size() ? keys[i] : KeyOf(config);
     if (!seen.insert(key).second) continue;
     sweep.runs.push_back(key);
     RunEntry* run = Find(runs_, key);

@@ -100,6 +100,7 @@ absl::Status AddRun(Database& database, const Run& run) {
   ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertRun));
   insert.Bind(run.key.text(), RunConfigToJson(run.config), run.created_at_us);
   RETURN_IF_ERROR(insert.Run());
+  if (run.state == RunState::kQueued && run.reason.empty()) return absl::OkStatus();  // as inserted
   return ChangeRun(database, {.run = run.key,
                               .state = run.state,
                               .reason = run.reason,

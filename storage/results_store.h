@@ -49,6 +49,8 @@ class ResultsStore {
   // kResourceExhausted: the disk is full; nothing is lost, try again once there is space.
   // kDataLoss: the file is damaged.
   virtual absl::Status Commit(std::span<const Change> changes) = 0;
+  // Upkeep that makes nothing more durable: call it when nobody waits for a commit any more.
+  virtual void Tidy() {}
 
   virtual absl::StatusOr<StoredState> Load() = 0;
 };

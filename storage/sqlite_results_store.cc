@@ -116,14 +116,14 @@ absl::StatusOr<std::unique_ptr<SqliteResultsStore>> SqliteResultsStore::Open(
 
 absl::Status SqliteResultsStore::Commit(std::span<const Change> changes) {
   if (changes.empty()) return absl::OkStatus();
-  {
-    ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
-    for (const Change& change : changes) RETURN_IF_ERROR(ApplyChange(*database_, change));
-    RETURN_IF_ERROR(transaction.Commit());
-  }
+  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
+  for (const Change& change : changes) RETURN_IF_ERROR(ApplyChange(*database_, change));
+  return transaction.Commit();
+}
+
+void SqliteResultsStore::Tidy() {
   const absl::Status checkpointed = database_->CheckpointIfDue();
   if (!checkpointed.ok()) LogWarning("checkpoint of the results store: " + MessageOf(checkpointed));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<StoredState> SqliteResultsStore::Load() {

@@ -24,6 +24,7 @@ class SqliteResultsStore final : public ResultsStore {
   // kUnavailable besides the interface's: the disk failed or is locked; nothing was kept, send it
   // again. The store stays usable after every error.
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override;
   absl::StatusOr<StoredState> Load() override;
 
   static constexpr std::int64_t kMaxCheckedBytes = std::int64_t{256} << 20;  // under a second

@@ -1,6 +1,10 @@
 #include "lib/scaling/run.h"
 
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cmath>
+#include <concepts>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -24,42 +28,107 @@ constexpr NameTable<RunState, 5> kRunStates = {{RunState::kQueued, "queued"},
                                                {RunState::kFailed, "failed"},
                                                {RunState::kCancelled, "cancelled"}};
 
-Json ModelJson(const ModelConfig& model) {
-  return {{"family", FamilyName(model.family)},
-          {"layers", model.layers},
-          {"width", model.width},
-          {"heads", model.heads},
-          {"vocab", model.vocab},
-          {"context", model.context},
-          {"dropout", model.dropout},
-          {"init", InitName(model.init)}};
+// Members of one JSON object in the order of its keys, which the caller keeps. Numbers look as
+// nlohmann writes them: run keys were made from that text.
+class ObjectWriter {
+ public:
+  ObjectWriter() { text_.reserve(kUsualBytes); }
+
+  ObjectWriter& Add(const char* key, double value) {
+    Key(key);
+    if (!std::isfinite(value)) return Append("null");
+    char number[64];
+    return Append({number, nlohmann::detail::to_chars(number, number + sizeof(number), value)});
+  }
+  template <std::integral Integer>
+  ObjectWriter& Add(const char* key, Integer value) {
+    Key(key);
+    char number[32];
+    return Append({number, std::to_chars(number, number + sizeof(number), value).ptr});
+  }
+  // Text of letters, digits and . _ - alone is its own JSON.
+  ObjectWriter& Add(const char* key, std::string_view text) {
+    Key(key);
+    const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+    });
+    return plain ? Append("\"").Append(text).Append("\"") : Append(Json(text).dump());
+  }
+  ObjectWriter& Open(const char* key) {
+    Key(key);
+    return Append("{");
+  }
+  ObjectWriter& Close() { return Append("}"); }
+  std::string Take() { return "{" + text_ + "}"; }
+
+ private:
+  static constexpr std::size_t kUsualBytes = 1024;
+  void Key(const char* key) {
+    if (!text_.empty() && text_.back() != '{') text_ += ',';
+    text_.append("\"").append(key).append("\":");
+  }
+  ObjectWriter& Append(std::string_view text) {
+    text_ += text;
+    return *this;
+  }
+  std::string text_;
+};
+
+void WriteModel(const ModelConfig& model, ObjectWriter& out) {
+  out.Open("model")
+      .Add("context", model.context)
+      .Add("dropout", model.dropout)
+      .Add("family", FamilyName(model.family))
+      .Add("heads", model.heads)
+      .Add("init", InitName(model.init))
+      .Add("layers", model.layers)
+      .Add("vocab", model.vocab)
+      .Add("width", model.width)
+      .Close();
 }
 
-Json ConfigJson(const RunConfig& c) {
-  return {{"model", ModelJson(c.model)},
-          {"corpus", c.corpus.text()},
-          {"steps", c.steps},
-          {"batch", c.batch},
-          {"stride", c.stride},
-          {"unique_tokens", c.unique_tokens},
-          {"train_tokens", c.train_tokens},
-          {"seed", c.seed},
-          {"lr", c.lr},
-          {"optimizer",
-           {{"name", "adamw"},
-            {"beta1", c.optimizer.beta1},
-            {"beta2", c.optimizer.beta2},
-            {"epsilon", c.optimizer.epsilon},
-            {"weight_decay", c.optimizer.weight_decay},
-            {"clip", c.optimizer.clip}}},
-          {"schedule",
-           {{"name", ScheduleName(c.schedule.kind)},
-            {"warmup_steps", c.schedule.warmup_steps},
-            {"cooldown", c.schedule.cooldown},
-            {"final_fraction", c.schedule.final_fraction}}},
-          {"kernels", KernelsName(c.kernels)},
-          {"threads", c.threads},
-          {"eval", {{"curve_points", c.eval.curve_points}, {"curve_tokens", c.eval.curve_tokens}}}};
+void WriteOptimizer(const OptimizerConfig& optimizer, ObjectWriter& out) {
+  out.Open("optimizer")
+      .Add("beta1", optimizer.beta1)
+      .Add("beta2", optimizer.beta2)
+      .Add("clip", optimizer.clip)
+      .Add("epsilon", optimizer.epsilon)
+      .Add("name", std::string_view("adamw"))
+      .Add("weight_decay", optimizer.weight_decay)
+      .Close();
+}
+
+void WriteSchedule(const ScheduleConfig& schedule, ObjectWriter& out) {
+  out.Open("schedule")
+      .Add("cooldown", schedule.cooldown)
+      .Add("final_fraction", schedule.final_fraction)
+      .Add("name", ScheduleName(schedule.kind))
+      .Add("warmup_steps", schedule.warmup_steps)
+      .Close();
+}
+
+// `identity`: what the key is made from, without `eval` and with the version of the numerics.
+std::string WriteConfig(const RunConfig& c, bool identity) {
+  ObjectWriter out;
+  out.Add("batch", c.batch).Add("corpus", std::string_view(c.corpus.text()));
+  if (!identity) {
+    out.Open("eval")
+        .Add("curve_points", c.eval.curve_points)
+        .Add("curve_tokens", c.eval.curve_tokens)
+        .Close();
+  }
+  out.Add("kernels", KernelsName(c.kernels)).Add("lr", c.lr);
+  WriteModel(c.model, out);
+  if (identity) out.Add("numerics", kNumericsVersion);
+  WriteOptimizer(c.optimizer, out);
+  WriteSchedule(c.schedule, out);
+  out.Add("seed", c.seed)
+      .Add("steps", c.steps)
+      .Add("stride", c.stride)
+      .Add("threads", c.threads)
+      .Add("train_tokens", c.train_tokens)
+      .Add("unique_tokens", c.unique_tokens);
+  return out.Take();
 }
 
 // Reads the members of one JSON object: each must be there, of its type and in its range, and none
@@ -140,6 +209,31 @@ class ObjectReader {
 
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 53;  // exact in a JSON number anywhere
 
+template <typename Number>
+bool IsWithin(Number value, double low, double high) {
+  return static_cast<double>(value) >= low && static_cast<double>(value) <= high;
+}
+
+// The ranges that the readers below name one by one.
+bool IsInRange(const RunConfig& c) {
+  const auto count = static_cast<double>(kMaxCount);
+  const ModelConfig& m = c.model;
+  const bool heads = m.family == Family::kTransformer
+                         ? m.heads >= 1 && m.heads <= (1 << 12) && m.width % m.heads == 0
+                         : m.heads == 0;
+  return heads && IsWithin(m.layers, 1, 1 << 10) && IsWithin(m.width, 1, 1 << 16) &&
+         IsWithin(m.vocab, 1, 1 << 16) && IsWithin(m.context, 1, 1 << 16) &&
+         IsWithin(m.dropout, 0, 0.95) && IsWithin(c.optimizer.beta1, 0, 1) &&
+         IsWithin(c.optimizer.beta2, 0, 1) && IsWithin(c.optimizer.epsilon, 0, 1) &&
+         IsWithin(c.optimizer.weight_decay, 0, 10) && IsWithin(c.optimizer.clip, 0, 1e9) &&
+         IsWithin(c.schedule.warmup_steps, 0, count) && IsWithin(c.schedule.cooldown, 0, 1) &&
+         IsWithin(c.schedule.final_fraction, 0, 1) && IsWithin(c.eval.curve_points, 0, 100000) &&
+         IsWithin(c.eval.curve_tokens, 0, count) && IsWithin(c.steps, 1, count) &&
+         IsWithin(c.batch, 1, 1 << 20) && IsWithin(c.stride, 1, 1 << 20) &&
+         IsWithin(c.unique_tokens, 1, count) && IsWithin(c.train_tokens, 1, count) &&
+         IsWithin(c.seed, 0, count) && IsWithin(c.lr, 0, 1e6) && IsWithin(c.threads, 1, 1024);
+}
+
 absl::Status ReadModel(const Json& json, ModelConfig& model) {
   ObjectReader reader(json, "model");
   reader.Name<Family>("family", model.family, FamilyFromName);
@@ -205,9 +299,99 @@ bool IsTerminal(RunState state) {
   return state != RunState::kQueued && state != RunState::kRunning;
 }
 
-std::string RunConfigToJson(const RunConfig& config) { return ConfigJson(config).dump(); }
+std::string RunConfigToJson(const RunConfig& config) { return WriteConfig(config, false); }
+
+namespace {
+
+// Reads the very text that WriteConfig writes, without a tree. It only ever says yes to that text:
+// everything else is judged, and explained, by the whole parser.
+class CanonicalReader {
+ public:
+  explicit CanonicalReader(std::string_view text) : rest_(text) {}
+
+  CanonicalReader& Skip(std::string_view expected) {
+    fits_ = fits_ && rest_.starts_with(expected);
+    if (fits_) rest_.remove_prefix(expected.size());
+    return *this;
+  }
+  template <typename Number>
+    requires std::is_arithmetic_v<Number>
+  CanonicalReader& Read(std::string_view before, Number& target) {
+    Skip(before);
+    if (!fits_) return *this;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), target);
+    fits_ = error == std::errc();
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return *this;
+  }
+  CanonicalReader& Read(std::string_view before, std::string_view& target) {
+    Skip(before).Skip("\"");
+    const std::size_t end = rest_.find('"');
+    fits_ = fits_ && end != std::string_view::npos;
+    if (!fits_) return *this;
+    target = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    return Skip("\"");
+  }
+  template <typename Enum>
+  CanonicalReader& Read(std::string_view before, Enum& target,
+                        std::optional<Enum> (*from_name)(std::string_view)) {
+    std::string_view name;
+    Read(before, name);
+    const std::optional<Enum> value = fits_ ? from_name(name) : std::nullopt;
+    fits_ = value.has_value();
+    if (fits_) target = *value;
+    return *this;
+  }
+  bool AtEnd() const { return fits_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool fits_ = true;
+};
+
+bool ReadCanonical(std::string_view json, RunConfig& c) {
+  CanonicalReader reader(json);
+  std::string_view corpus;
+  reader.Read("{\"batch\":", c.batch)
+      .Read(",\"corpus\":", corpus)
+      .Read(",\"eval\":{\"curve_points\":", c.eval.curve_points)
+      .Read(",\"curve_tokens\":", c.eval.curve_tokens)
+      .Read<Kernels>("},\"kernels\":", c.kernels, KernelsFromName)
+      .Read(",\"lr\":", c.lr)
+      .Read(",\"model\":{\"context\":", c.model.context)
+      .Read(",\"dropout\":", c.model.dropout)
+      .Read<Family>(",\"family\":", c.model.family, FamilyFromName)
+      .Read(",\"heads\":", c.model.heads)
+      .Read<Init>(",\"init\":", c.model.init, InitFromName)
+      .Read(",\"layers\":", c.model.layers)
+      .Read(",\"vocab\":", c.model.vocab)
+      .Read(",\"width\":", c.model.width)
+      .Read("},\"optimizer\":{\"beta1\":", c.optimizer.beta1)
+      .Read(",\"beta2\":", c.optimizer.beta2)
+      .Read(",\"clip\":", c.optimizer.clip)
+      .Read(",\"epsilon\":", c.optimizer.epsilon)
+      .Read(",\"name\":\"adamw\",\"weight_decay\":", c.optimizer.weight_decay)
+      .Read("},\"schedule\":{\"cooldown\":", c.schedule.cooldown)
+      .Read(",\"final_fraction\":", c.schedule.final_fraction)
+      .Read<ScheduleKind>(",\"name\":", c.schedule.kind, ScheduleFromName)
+      .Read(",\"warmup_steps\":", c.schedule.warmup_steps)
+      .Read("},\"seed\":", c.seed)
+      .Read(",\"steps\":", c.steps)
+      .Read(",\"stride\":", c.stride)
+      .Read(",\"threads\":", c.threads)
+      .Read(",\"train_tokens\":", c.train_tokens)
+      .Read(",\"unique_tokens\":", c.unique_tokens)
+      .Skip("}");
+  if (!reader.AtEnd()) return false;
+  c.corpus = CorpusId(std::string(corpus));
+  return IsInRange(c) && RunConfigToJson(c) == json;
+}
+
+}  // namespace
 
 absl::StatusOr<RunConfig> RunConfigFromJson(std::string_view json) {
+  if (RunConfig canonical; ReadCanonical(json, canonical)) return canonical;
   const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (parsed.is_discarded()) return InvalidArgument("run config: it is not JSON");
   RunConfig c;
@@ -237,10 +421,7 @@ absl::StatusOr<RunConfig> RunConfigFromJson(std::string_view json) {
 }
 
 RunKey KeyOf(const RunConfig& config) {
-  Json identity = ConfigJson(config);
-  identity.erase("eval");
-  identity["numerics"] = kNumericsVersion;
-  return RunKey(Sha256Hex(identity.dump()));
+  return RunKey(Sha256Hex(WriteConfig(config, true)));
 }
 
 std::vector<std::int64_t> ProbeSteps(const RunConfig& config) {
