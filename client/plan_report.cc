@@ -114,9 +114,9 @@ void AddSharing(const TrunkSharing& sharing, std::vector<std::string>& notes) {
   if (sharing.trunks == 0 && sharing.forbidden_by.empty()) return;
   if (sharing.trunks > 0) {
     notes.push_back(fmt::format(
-        "trunk sharing would save {:.1f} % of training ({} trunks); this version trains every run "
-        "by itself",
-        100 * sharing.saved_share, sharing.trunks));
+        "sharing {1} trunk{2} saves {0:.1f} % of training: runs that differ in D branch off one "
+        "another's steps; FLOPs and times in all count each step once",
+        100 * sharing.saved_share, sharing.trunks, sharing.trunks == 1 ? "" : "s"));
   }
   for (const std::string& reason : sharing.forbidden_by) {
     notes.push_back("trunk sharing is forbidden by " + reason);

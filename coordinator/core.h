@@ -156,7 +156,7 @@ class Core {
   Scheduler scheduler_;
   std::deque<ParkedAcquire> parked_;
   absl::Time parked_until_ = absl::InfiniteFuture();  // the first deadline among them
-  Scheduler::Changes heartbeat_changes_;  // go with the next batch
+  Scheduler::Changes heartbeat_changes_;              // go with the next batch
   absl::Time last_tick_ = absl::InfinitePast();
   absl::Status last_commit_;                    // as it is told to those whose batch failed
   absl::Time retry_at_ = absl::InfinitePast();  // after a failure

@@ -41,7 +41,8 @@ class TrainingRates {
 
   double SecondsLeft(const RunStanding& standing) const {
     const RunConfig& config = standing.run.config;
-    const std::int64_t steps = std::max<std::int64_t>(0, config.steps - standing.step);
+    const std::int64_t steps =
+        config.steps - std::clamp(standing.step, standing.own_from, config.steps);
     const double tokens = static_cast<double>(steps) * config.batch * config.model.context;
     const auto measured = measured_.find(ShapeOf(config));
     return tokens / (measured != measured_.end() ? measured->second

@@ -21,6 +21,7 @@
 
 namespace etude {
 
+struct JobEntry;
 struct RunEntry;
 struct WorkerEntry;
 
@@ -73,10 +74,18 @@ struct LocalCheckpoint {
   std::int64_t step = 0;
 };
 
+// A step of a job after which others start.
+struct BranchPoint {
+  std::optional<Checkpoint> checkpoint;  // once it is committed
+  std::vector<JobEntry*> children;
+};
+
 struct JobEntry {
   Job job;
   RunEntry* run = nullptr;
-  std::optional<LiveAttempt> live;          // exactly while the job is leased
+  JobEntry* parent = nullptr;  // from whose branch point of step job.from it starts
+  std::map<std::int64_t, BranchPoint> branches;  // by step
+  std::optional<LiveAttempt> live;               // exactly while the job is leased
   std::optional<QueuePosition> position;    // exactly while it is queued and a sweep may train it
   absl::Time queued_at;                     // holds count from here
   std::int64_t points_through = 0;          // newest training step committed
@@ -94,6 +103,8 @@ struct RunEntry {
   std::vector<JobEntry*> jobs;      // every job ever made for it
   JobEntry* last_job = nullptr;     // of the last segment of its path
   std::vector<SweepEntry*> sweeps;  // in order of submission
+  // Whether a sweep that may train both wants both for their own sake.
+  bool IsTrainedWith(const RunEntry& other) const;
 };
 
 struct WorkerEntry {

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/scaling/counts.h"
+#include "lib/scaling/trunk.h"
 
 namespace etude {
 namespace {
@@ -66,6 +68,21 @@ std::vector<Noun*> Sorted(std::vector<Noun>& nouns, Id Noun::*id) {
   std::sort(sorted.begin(), sorted.end(),
             [id](const Noun* a, const Noun* b) { return a->*id < b->*id; });
   return sorted;
+}
+
+bool IsHeldOut(const RunEntry& run) {
+  return std::any_of(run.sweeps.begin(), run.sweeps.end(), [&run](const SweepEntry* sweep) {
+    return sweep->HeldOutStateOf(run.run.key).has_value();
+  });
+}
+
+// The order in which jobs are made: the longest first, since the shorter ones branch off it, and
+// those last from which none may branch.
+void SortByLength(std::vector<RunEntry*>& runs) {
+  std::stable_sort(runs.begin(), runs.end(), [](const RunEntry* a, const RunEntry* b) {
+    return std::tuple(IsHeldOut(*a), -a->run.config.steps) <
+           std::tuple(IsHeldOut(*b), -b->run.config.steps);
+  });
 }
 
 absl::Status Contradiction(const std::string& what) {
@@ -129,7 +146,7 @@ absl::Status Scheduler::RestoreRuns(StoredState& state, const Moment& now) {
   for (const StoredState::PointsThrough& points : state.points_through) {
     if (JobEntry* job = Find(jobs_, points.job)) job->points_through = points.step;
   }
-  return absl::OkStatus();
+  return RestoreTrunks(state);
 }
 
 absl::Status Scheduler::RestoreSweeps(StoredState& state) {
@@ -140,7 +157,11 @@ absl::Status Scheduler::RestoreSweeps(StoredState& state) {
       if (run == nullptr) return Contradiction("run " + key.text() + " is missing");
       LinkRun(sweep, *run);
       if (run->run.result) {
-        sweep.worker_seconds += run->run.result->train_seconds + run->run.result->eval_seconds;
+        const Job& job = run->last_job->job;  // its result counts what its trunk took, too
+        const double own_share =
+            static_cast<double>(job.to - job.from) / static_cast<double>(job.to);
+        sweep.worker_seconds +=
+            own_share * (run->run.result->train_seconds + run->run.result->eval_seconds);
       }
     }
     sweep.stopped = sweep.sweep.state == SweepState::kActive && !sweep.sweep.reason.empty();
@@ -205,6 +226,7 @@ RunEntry& Scheduler::InsertRun(Run run) {
   entry.flops = TrainingFlops(run.config);
   entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
+  if (BranchStep(entry.run.config) > 0) trunks_.emplace(TrunkHash(entry.run.config), &entry);
   return entry;
 }
 
@@ -262,14 +284,6 @@ absl::Status Scheduler::CheckSubmission(const Sweep& sweep,
   return absl::OkStatus();
 }
 
-Job Scheduler::MakeJob(const RunEntry& run) const {
-  Job job;
-  job.id = JobId(fmt::format("{}.{}", run.run.key.text(), run.jobs.size()));
-  job.run = run.run.key;
-  job.to = run.run.config.steps;
-  return job;
-}
-
 absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
                                                        const std::vector<RunConfig>& configs,
                                                        const Moment& now, Changes& changes) {
@@ -284,6 +298,7 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
   Submitted reply{sweep.id, true, 0};
   SweepAdded added;
   std::vector<RunEntry*> runs;
+  std::vector<RunEntry*> made;
   std::set<RunKey> seen;
   for (std::size_t i = 0; i < configs.size(); ++i) {
     const RunConfig& config = configs[i];
@@ -295,22 +310,27 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
       ++reply.runs_shared;
     } else {
       run = &InsertRun(MakeRun(key, config, now));
-      run->last_job = &InsertJob(MakeJob(*run), *run, now);
-      const Job& job = run->last_job->job;
       added.new_runs.push_back(run->run);
-      added.new_jobs.push_back(job);
-      added.new_segments.push_back({key, 0, job.id, job.from, job.to});
+      made.push_back(run);
     }
     runs.push_back(run);
   }
   added.sweep = sweep;
-  changes.push_back(std::move(added));
   SweepEntry& entry = InsertSweep(std::move(sweep));
-  for (RunEntry* run : runs) {
-    LinkRun(entry, *run);
-    if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
-    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+  for (RunEntry* run : runs) LinkRun(entry, *run);
+  SortByLength(made);
+  for (RunEntry* run : made) {
+    const JobEntry& job = AddJob(*run, now);
+    added.new_jobs.push_back(job.job);
+    for (Segment& segment : PathOf(job)) added.new_segments.push_back(std::move(segment));
   }
+  changes.push_back(std::move(added));
+  std::vector<RunEntry*> cancelled;
+  for (RunEntry* run : runs) {
+    if (run->run.state == RunState::kCancelled) cancelled.push_back(run);
+  }
+  ReviveRuns(std::move(cancelled), now, changes);
+  Requeue(entry);
   Settle(now, changes);
   return reply;
 }
@@ -318,17 +338,23 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
 void Scheduler::Revive(SweepEntry& sweep, const Moment& now, Changes& changes) {
   sweep.sweep.paused = false;
   Reopen(sweep, now, changes);
+  std::vector<RunEntry*> cancelled;
   for (RunEntry* run : sweep.runs) {
-    if (run->run.state == RunState::kCancelled) ReviveRun(*run, now, changes);
+    if (run->run.state == RunState::kCancelled) cancelled.push_back(run);
   }
+  ReviveRuns(std::move(cancelled), now, changes);
   Requeue(sweep);
   Settle(now, changes);
 }
 
+void Scheduler::ReviveRuns(std::vector<RunEntry*> runs, const Moment& now, Changes& changes) {
+  SortByLength(runs);
+  for (RunEntry* run : runs) ReviveRun(*run, now, changes);
+}
+
 void Scheduler::ReviveRun(RunEntry& run, const Moment& now, Changes& changes) {
-  run.last_job = &InsertJob(MakeJob(run), run, now);
-  const Job& job = run.last_job->job;
-  changes.push_back(JobAdded{job, {run.run.key, 0, job.id, job.from, job.to}});
+  const JobEntry& job = AddJob(run, now);
+  changes.push_back(JobAdded{job.job, PathOf(job)});
   ChangeRun(run, RunState::kQueued, "", now, changes);
 }
 
@@ -415,7 +441,7 @@ absl::StatusOr<int> Scheduler::RetrySweep(const SweepId& id, bool failed_only, c
   }
   if (runs.empty()) return 0;
   Reopen(*sweep, now, changes);
-  for (RunEntry* run : runs) ReviveRun(*run, now, changes);
+  ReviveRuns(runs, now, changes);
   Requeue(*sweep);
   Settle(now, changes);
   return static_cast<int>(runs.size());
@@ -518,6 +544,7 @@ void Scheduler::ChangeJob(JobEntry& job, JobState state, const std::string& reas
   job.job.reason = reason;
   if (state == JobState::kQueued) Enqueue(job);
   changes.push_back(JobChanged{job.job});
+  if (IsTerminal(state)) OrphanChildren(job);
 }
 
 void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::string& reason,
@@ -530,12 +557,15 @@ void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::stri
   unsettled_[sweep.order] = &sweep;
 }
 
-// A job that no sweep may train now, as one that waits for its prediction, gets no place.
+// A job that no sweep may train now, as one that waits for its prediction or its trunk, gets no
+// place.
 void Scheduler::Enqueue(JobEntry& job) {
   if (job.position) Dequeue(job);
   SweepEntry* sweep = FirstLeasing(*job.run);
-  if (sweep == nullptr) return;
-  job.position = QueuePosition{sweep->order, -job.run->flops, job.job.id};
+  if (sweep == nullptr || AwaitsTrunk(job)) return;
+  const double share =
+      static_cast<double>(job.job.to - job.job.from) / static_cast<double>(job.job.to);
+  job.position = QueuePosition{sweep->order, -job.run->flops * share, job.job.id};
   queue_.insert(*job.position);
   ++sweep->queued;
   queued_[sweep->order] = sweep;
@@ -624,9 +654,16 @@ absl::Status Scheduler::Freeze(const Forecast& forecast, const Moment& now, Chan
   return absl::OkStatus();
 }
 
-// Ends or stops the sweeps whose runs have changed; stopping one may change further runs.
+// Gives those another job whose trunk has ended, and ends or stops the sweeps whose runs have
+// changed; stopping one may change further runs.
 void Scheduler::Settle(const Moment& now, Changes& changes) {
-  while (!unsettled_.empty()) {
+  while (!orphans_.empty() || !unsettled_.empty()) {
+    if (!orphans_.empty()) {
+      JobEntry& orphan = *orphans_.begin()->second;
+      orphans_.erase(orphans_.begin());
+      Replan(orphan, now, changes);
+      continue;
+    }
     SweepEntry& sweep = *unsettled_.begin()->second;
     unsettled_.erase(unsettled_.begin());
     if (sweep.sweep.state != SweepState::kActive) continue;
@@ -694,7 +731,7 @@ Scheduler::Explanation Scheduler::Explain(const RunKey& key, const Moment& now) 
     std::string what(WorkerStateName(worker.worker.state));
     if (worker.worker.state == WorkerState::kOnline) {
       const bool free = static_cast<int>(worker.leased.size()) < worker.worker.slots;
-      what = WhyBarred(job, worker, now);
+      what = AwaitsTrunk(job) ? "may not take it yet" : WhyBarred(job, worker, now);
       if (what.empty()) what = free ? "may take it" : "every slot is busy";
     } else if (!worker.worker.reason.empty()) {
       what += ": " + worker.worker.reason;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -75,7 +77,8 @@ struct Assignment {
   Corpus corpus;
   std::int64_t start_step = 0;
   int local_attempt = 0;  // resume from that attempt's directory on the worker; 0: not
-  std::optional<Checkpoint> checkpoint;  // or from these blobs; nullopt: not
+  std::optional<Checkpoint> checkpoint;    // or from these blobs; nullopt: not
+  std::vector<std::int64_t> branch_steps;  // commit a branch point after these, ascending
 };
 
 struct FinishedAttempt {
@@ -100,6 +103,11 @@ struct FinishedAttempt {
 // its weight, then the one submitted first; within a sweep the run of most FLOPs first. A held-out
 // run waits for its prediction, unless another sweep wants it for its own sake. A job does not go
 // to a worker whose memory a slot is too small for it.
+//
+// Runs that share a trunk (lib/scaling/trunk.h) train its steps once: the longest of a sweep by its
+// own job, the others from that one's branch points, for which their jobs wait. A job that ends
+// without such a branch point leaves those that wait for it to start elsewhere, from the beginning
+// if need be. What was committed serves later sweeps too.
 class Scheduler {
  public:
   using Changes = std::vector<Change>;
@@ -250,9 +258,9 @@ class Scheduler {
   RunEntry& InsertRun(Run run);
   JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
   void LinkRun(SweepEntry& sweep, RunEntry& run);
-  Job MakeJob(const RunEntry& run) const;
   absl::Status CheckSubmission(const Sweep& sweep, const std::vector<RunConfig>& configs) const;
   void Revive(SweepEntry& sweep, const Moment& now, Changes& changes);
+  void ReviveRuns(std::vector<RunEntry*> runs, const Moment& now, Changes& changes);
   void ReviveRun(RunEntry& run, const Moment& now, Changes& changes);
   void StopSweep(SweepEntry& sweep, const std::string& reason, const Moment& now, Changes& changes);
   void CancelUnwanted(SweepEntry& sweep, bool queued_only, const std::string& reason,
@@ -276,6 +284,25 @@ class Scheduler {
   void Requeue(SweepEntry& sweep);
   void Reopen(SweepEntry& sweep, const Moment& now, Changes& changes);
   std::vector<const SweepEntry*> Turns() const;
+
+  // scheduler_trunks.cc
+  struct Base {
+    JobEntry* job = nullptr;  // nullptr: from the beginning
+    std::int64_t step = 0;
+    bool committed = true;
+  };
+  Base BestBase(const RunEntry& run);
+  JobEntry& AddJob(RunEntry& run, const Moment& now);
+  std::vector<Segment> PathOf(const JobEntry& last) const;
+  absl::Status RestoreTrunks(StoredState& state);
+  bool IsLongestOfTrunk(const RunEntry& run) const;
+  std::vector<std::int64_t> MissingBranches(const JobEntry& job) const;
+  std::vector<std::int64_t> BranchStepsOf(const JobEntry& job) const;
+  std::optional<Checkpoint> ResumePointOf(const JobEntry& job) const;
+  bool AwaitsTrunk(const JobEntry& job) const;
+  void CommitBranchPoint(JobEntry& job, const Checkpoint& checkpoint);
+  void OrphanChildren(JobEntry& job);
+  void Replan(JobEntry& job, const Moment& now, Changes& changes);
 
   // scheduler_attempts.cc
   absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);
@@ -313,6 +340,8 @@ class Scheduler {
   std::map<std::string, SweepId> sweep_names_;
   std::map<RunKey, RunEntry> runs_;
   std::map<JobId, JobEntry> jobs_;
+  std::unordered_multimap<std::uint64_t, RunEntry*> trunks_;     // by TrunkHash
+  std::map<std::pair<std::int64_t, JobId>, JobEntry*> orphans_;  // longest first
   std::map<WorkerId, WorkerEntry> workers_;
   std::set<QueuePosition> queue_;
   std::map<std::int64_t, SweepEntry*> queued_;  // by order: sweeps with a job in the queue

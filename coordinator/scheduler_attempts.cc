@@ -331,6 +331,12 @@ std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
   if (!job.position && FirstWanting(*job.run) == nullptr) {
     return "no live sweep wants it" + before;
   }
+  if (!job.position && FirstLeasing(*job.run) != nullptr) {
+    const JobEntry& trunk = *job.parent;
+    return fmt::format("waits for step {} of run {}, whose trunk it shares", job.job.from,
+                       trunk.run->run.key.Short()) +
+           before;
+  }
   if (!job.position) {
     for (const SweepEntry* sweep : job.run->sweeps) {
       if (!sweep->WantsRuns() || !sweep->sweep.paused) continue;
@@ -366,11 +372,14 @@ std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
 void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
                              Changes& changes) {
   const WorkerId& id = worker.worker.id;
-  const std::int64_t uploaded = job.resume ? job.resume->step : 0;
+  const std::optional<Checkpoint> resume = ResumePointOf(job);
+  const std::int64_t uploaded = resume ? resume->step : 0;
+  const std::vector<std::int64_t> missing = MissingBranches(job);
   // Points after the last one committed are lost with the attempt that made them, so a checkpoint
-  // beyond them would leave a gap in the curve.
+  // beyond them would leave a gap in the curve; one beyond a branch point would never pass it.
   const bool local = job.local && job.local->worker == id && job.local->step >= uploaded &&
-                     job.local->step <= job.points_through;
+                     job.local->step <= job.points_through &&
+                     (missing.empty() || job.local->step < missing.front());
   SweepEntry* sweep = queued_.at(job.position->sweep_order);
   LiveAttempt live{.sweep = sweep,
                    .slot = slot,
@@ -382,7 +391,7 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
   live.attempt.start_step = local ? job.local->step : uploaded;
   live.attempt.started_at_us = now.wall_us;
   if (local) live.local_attempt = job.local->attempt;
-  if (!local && uploaded > 0) live.checkpoint = job.resume;
+  if (!local) live.checkpoint = resume;
   const std::int64_t start = live.attempt.start_step;
   if (start > job.last_start_step) job.infrastructure_failures = 0;
   job.last_start_step = start;
@@ -412,7 +421,8 @@ Assignment Scheduler::AssignmentOf(const JobEntry& job) const {
                     .corpus = corpora_.at(config.corpus),
                     .start_step = job.live->attempt.start_step,
                     .local_attempt = job.live->local_attempt,
-                    .checkpoint = job.live->checkpoint};
+                    .checkpoint = job.live->checkpoint,
+                    .branch_steps = BranchStepsOf(job)};
 }
 
 // What an attempt reports.
@@ -440,21 +450,34 @@ absl::Status Scheduler::CommitCheckpoint(const WorkerId& worker, const Checkpoin
   if (!IsLive(*job, checkpoint.attempt) || job->live->attempt.worker != worker) {
     return AttemptIsOver(checkpoint.job, checkpoint.attempt);
   }
-  if (checkpoint.step <= job->job.from || checkpoint.step > job->job.to) {
+  // The best weights may be of its trunk.
+  const std::int64_t first = checkpoint.kind == CheckpointKind::kBest ? 1 : job->job.from + 1;
+  if (checkpoint.step < first || checkpoint.step > job->job.to) {
     return InvalidArgument(fmt::format("checkpoint of step {}: job {} trains steps {} to {}",
                                        checkpoint.step, checkpoint.job.Short(), job->job.from + 1,
                                        job->job.to));
   }
-  if (checkpoint.kind == CheckpointKind::kResume) {
+  const bool resume = checkpoint.kind == CheckpointKind::kResume;
+  if (resume || checkpoint.kind == CheckpointKind::kBranch) {
     if (checkpoint.step > job->points_through) {
       return FailedPrecondition(fmt::format(
           "checkpoint of step {} of job {}: training points are committed through step {} only; "
           "report the others first",
           checkpoint.step, checkpoint.job.Short(), job->points_through));
     }
+  }
+  if (resume) {
+    const std::vector<std::int64_t> missing = MissingBranches(*job);
+    if (!missing.empty() && missing.front() <= checkpoint.step) {
+      return FailedPrecondition(fmt::format(
+          "checkpoint of step {} of job {}: commit the branch point of step {} first, for which "
+          "other jobs wait",
+          checkpoint.step, checkpoint.job.Short(), missing.front()));
+    }
     if (job->resume && job->resume->step >= checkpoint.step) return absl::OkStatus();
     job->resume = checkpoint;
   }
+  if (checkpoint.kind == CheckpointKind::kBranch) CommitBranchPoint(*job, checkpoint);
   changes.push_back(CheckpointAdded{checkpoint, now.wall_us});
   return absl::OkStatus();
 }

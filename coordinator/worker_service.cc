@@ -67,6 +67,7 @@ v1::Assignment ToWire(const Assignment& assignment) {
   wire.set_start_step(assignment.start_step);
   wire.set_local_attempt(assignment.local_attempt);
   if (assignment.checkpoint) *wire.mutable_checkpoint() = ToWire(*assignment.checkpoint);
+  for (const std::int64_t step : assignment.branch_steps) wire.add_branch_steps(step);
   return wire;
 }
 

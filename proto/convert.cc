@@ -130,6 +130,8 @@ v1::CheckpointKind ToWire(CheckpointKind kind) {
       return v1::CHECKPOINT_KIND_LAST;
     case CheckpointKind::kBest:
       return v1::CHECKPOINT_KIND_BEST;
+    case CheckpointKind::kBranch:
+      return v1::CHECKPOINT_KIND_BRANCH;
   }
   return v1::CHECKPOINT_KIND_UNSPECIFIED;
 }
@@ -229,6 +231,8 @@ absl::StatusOr<CheckpointKind> FromWire(v1::CheckpointKind kind) {
       return CheckpointKind::kLast;
     case v1::CHECKPOINT_KIND_BEST:
       return CheckpointKind::kBest;
+    case v1::CHECKPOINT_KIND_BRANCH:
+      return CheckpointKind::kBranch;
     default:
       return Bad("checkpoint kind", "unknown value " + std::to_string(static_cast<int>(kind)));
   }
@@ -414,6 +418,7 @@ v1::Job ToWire(const Job& job) {
   wire.set_attempts(job.attempts);
   wire.set_counted_failures(job.counted_failures);
   wire.set_reason(job.reason);
+  wire.set_parent(job.parent.text());
   return wire;
 }
 
@@ -430,6 +435,9 @@ absl::StatusOr<Job> FromWire(const v1::Job& wire) {
   job.attempts = wire.attempts();
   job.counted_failures = wire.counted_failures();
   job.reason = wire.reason();
+  if (!wire.parent().empty()) {
+    ASSIGN_OR_RETURN(job.parent, JobIdFromWire(wire.parent()));
+  }
   return job;
 }
 

@@ -214,7 +214,7 @@ struct Applier {
     return Annotate(ChangeJob(database, c), "change job " + c.job.id.text());
   }
   absl::Status operator()(const JobAdded& c) const {
-    return Annotate(ReplacePath(database, c), "replace path of run " + c.segment.run.Short());
+    return Annotate(ReplacePath(database, c), "replace path of run " + c.job.run.Short());
   }
   absl::Status operator()(const AttemptStarted& c) const {
     return Annotate(StartAttempt(database, c), "start " + Name(c.attempt.job, c.attempt.number));

@@ -54,13 +54,19 @@ absl::StatusOr<std::int64_t> CheckFence(Database& database, const JobId& id, int
 }  // namespace
 
 constexpr char kInsertJob[] =
-    "INSERT INTO jobs (id, run, from_step, to_step, state, attempts, counted_failures, reason) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO jobs (id, run, from_step, to_step, state, attempts, counted_failures, reason, "
+    "parent) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 absl::Status AddJob(Database& database, const Job& job) {
+  std::optional<std::int64_t> parent;
+  if (!job.parent.empty()) {
+    ASSIGN_OR_RETURN(const StoredJob stored, FindJob(database, job.parent));
+    parent = stored.number;
+  }
   ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertJob));
   insert.Bind(job.id.text(), job.run.text(), job.from, job.to, JobStateName(job.state),
-              job.attempts, job.counted_failures, job.reason);
+              job.attempts, job.counted_failures, job.reason, parent);
   return Annotate(insert.Run(), "job " + job.id.text());
 }
 
@@ -96,13 +102,14 @@ absl::Status ChangeJob(Database& database, const JobChanged& change) {
   return update.Run();
 }
 
-constexpr char kDeletePathFrom[] = "DELETE FROM segments WHERE run = ? AND ordinal >= ?";
+constexpr char kDeletePath[] = "DELETE FROM segments WHERE run = ?";
 
 absl::Status ReplacePath(Database& database, const JobAdded& change) {
   RETURN_IF_ERROR(AddJob(database, change.job));
-  ASSIGN_OR_RETURN(Statement cut, database.Prepare(kDeletePathFrom));
-  RETURN_IF_ERROR(cut.Bind(change.segment.run.text(), change.segment.ordinal).Run());
-  return AddSegment(database, change.segment);
+  ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
+  RETURN_IF_ERROR(remove.Bind(change.job.run.text()).Run());
+  for (const Segment& segment : change.path) RETURN_IF_ERROR(AddSegment(database, segment));
+  return absl::OkStatus();
 }
 
 namespace {
@@ -202,10 +209,34 @@ constexpr char kInsertCheckpointFile[] =
     "INSERT INTO checkpoint_files (job, kind, ordinal, name, sha256, bytes) "
     "VALUES (?, ?, ?, ?, ?, ?)";
 
+constexpr char kDeleteBranchPoint[] = "DELETE FROM branch_points WHERE job = ? AND step = ?";
+constexpr char kInsertBranchPoint[] =
+    "INSERT INTO branch_points (job, step, attempt, added_at_us) VALUES (?, ?, ?, ?)";
+constexpr char kInsertBranchFile[] =
+    "INSERT INTO branch_point_files (job, step, ordinal, name, sha256, bytes) "
+    "VALUES (?, ?, ?, ?, ?, ?)";
+
+absl::Status AddBranchPoint(Database& database, std::int64_t job, const CheckpointAdded& change) {
+  const Checkpoint& checkpoint = change.checkpoint;
+  ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeleteBranchPoint));
+  RETURN_IF_ERROR(remove.Bind(job, checkpoint.step).Run());
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertBranchPoint));
+  insert.Bind(job, checkpoint.step, checkpoint.attempt, change.at_us);
+  RETURN_IF_ERROR(insert.Run());
+  ASSIGN_OR_RETURN(Statement insert_file, database.Prepare(kInsertBranchFile));
+  int ordinal = 0;
+  for (const ArtifactFile& file : checkpoint.files) {
+    insert_file.Bind(job, checkpoint.step, ordinal++, file.name, file.sha256, file.bytes);
+    RETURN_IF_ERROR(insert_file.Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change) {
   const Checkpoint& checkpoint = change.checkpoint;
   ASSIGN_OR_RETURN(const std::int64_t job,
                    CheckFence(database, checkpoint.job, checkpoint.attempt));
+  if (checkpoint.kind == CheckpointKind::kBranch) return AddBranchPoint(database, job, change);
   const std::string_view kind = CheckpointKindName(checkpoint.kind);
   {
     ASSIGN_OR_RETURN(Statement stored, database.Prepare(kSelectCheckpointStep));

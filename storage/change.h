@@ -59,11 +59,11 @@ struct JobChanged {
   Job job;
 };
 
-// A cancelled run that a sweep wants again: a new job, which replaces the run's path from this
-// segment on.
+// A new job of a run, which ends the run's new path: one that is started again, or that cannot
+// branch off where it was to.
 struct JobAdded {
   Job job;
-  Segment segment;
+  std::vector<Segment> path;  // the whole of it
 };
 
 // The job's newest attempt. Points that earlier attempts left after `attempt.start_step` go in the
@@ -89,7 +89,7 @@ struct PointsAdded {
   std::vector<LossPoint> points;
 };
 
-// Replaces the job's older checkpoint of the same kind.
+// Replaces the job's older checkpoint of the same kind; a branch point, that of the same step.
 struct CheckpointAdded {
   Checkpoint checkpoint;
   std::int64_t at_us = 0;

@@ -219,7 +219,32 @@ ALTER TABLE sweeps ADD COLUMN weight REAL NOT NULL DEFAULT 1;
 ALTER TABLE workers ADD COLUMN drained INTEGER NOT NULL DEFAULT 0 CHECK (drained IN (0, 1));
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+// Trunk and branch: jobs that start from another one's branch point.
+constexpr char kVersion4[] = R"sql(
+ALTER TABLE jobs ADD COLUMN parent INTEGER REFERENCES jobs (number);
+
+CREATE TABLE branch_points (
+  job         INTEGER NOT NULL,
+  step        INTEGER NOT NULL,
+  attempt     INTEGER NOT NULL,
+  added_at_us INTEGER NOT NULL,
+  PRIMARY KEY (job, step),
+  FOREIGN KEY (job, attempt) REFERENCES attempts (job, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE branch_point_files (
+  job     INTEGER NOT NULL,
+  step    INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  name    TEXT NOT NULL,
+  sha256  TEXT NOT NULL,
+  bytes   INTEGER NOT NULL,
+  PRIMARY KEY (job, step, ordinal),
+  FOREIGN KEY (job, step) REFERENCES branch_points (job, step) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

@@ -22,8 +22,9 @@ struct StoredState {
   std::vector<Run> runs;
   std::vector<Job> jobs;
   std::vector<Segment> segments;
-  std::vector<Attempt> live_attempts;   // without an outcome
-  std::vector<Checkpoint> checkpoints;  // resume checkpoints of jobs that are not terminal
+  std::vector<Attempt> live_attempts;     // without an outcome
+  std::vector<Checkpoint> checkpoints;    // resume checkpoints of jobs that are not terminal
+  std::vector<Checkpoint> branch_points;  // of all jobs
   std::vector<Worker> workers;
   struct PointsThrough {
     JobId job;
@@ -59,6 +60,7 @@ class ResultsStore {
 struct RunStanding {
   Run run;
   std::int64_t step = 0;             // newest stored training step of its path
+  std::int64_t own_from = 0;         // steps that its trunk trains; its own job does the others
   std::optional<double> train_loss;  // at that step
   std::optional<double> val_probe;   // newest
   std::optional<double> tokens_per_s;

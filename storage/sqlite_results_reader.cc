@@ -54,9 +54,11 @@ absl::StatusOr<Run> FindStoredRun(Database& database, const RunKey& key) {
 
 // The run's jobs: those made for it and those of other runs on its path.
 constexpr char kSelectJobs[] =
-    "SELECT id, run, from_step, to_step, state, attempts, counted_failures, reason FROM jobs "
-    "WHERE number IN (SELECT number FROM jobs WHERE run = ?1 "
-    "UNION SELECT job FROM segments WHERE run = ?1) ORDER BY number";
+    "SELECT j.id, j.run, j.from_step, j.to_step, j.state, j.attempts, j.counted_failures, "
+    "j.reason, "
+    "p.id FROM jobs j LEFT JOIN jobs p ON p.number = j.parent "
+    "WHERE j.number IN (SELECT number FROM jobs WHERE run = ?1 "
+    "UNION SELECT job FROM segments WHERE run = ?1) ORDER BY j.number";
 constexpr char kCountAttempts[] =
     "SELECT count(*) FROM attempts WHERE job IN (SELECT number FROM jobs WHERE run = ?1 "
     "UNION SELECT job FROM segments WHERE run = ?1)";
@@ -69,9 +71,11 @@ constexpr char kSelectArtifacts[] =
     "SELECT name, sha256, bytes FROM attempt_artifacts WHERE job = ? AND attempt = ? "
     "ORDER BY ordinal";
 constexpr char kSelectCheckpoints[] =
-    "SELECT j.id, c.attempt, c.kind, c.step FROM checkpoints c JOIN jobs j ON j.number = c.job "
-    "WHERE c.job IN (SELECT number FROM jobs WHERE run = ?1 "
-    "UNION SELECT job FROM segments WHERE run = ?1) ORDER BY c.job, c.step, c.kind";
+    "SELECT j.id, c.attempt, c.kind, c.step FROM "
+    "(SELECT job, attempt, kind, step FROM checkpoints "
+    "UNION ALL SELECT job, attempt, 'branch', step FROM branch_points) c "
+    "JOIN jobs j ON j.number = c.job WHERE j.number IN (SELECT number FROM jobs WHERE run = ?1) "
+    "ORDER BY c.job, c.step, c.kind";
 
 absl::StatusOr<std::vector<ResultsReader::AttemptRow>> AttemptRows(Database& database,
                                                                    const RunKey& run) {
@@ -102,6 +106,7 @@ absl::StatusOr<RunStanding> StandingOf(Database& database, const RunKey& key) {
   }
   if (probe) standing.val_probe = probe->value;
   if (speed) standing.tokens_per_s = speed->value;
+  if (!path.empty()) standing.own_from = path.back().from;
   ASSIGN_OR_RETURN(Statement count, database.Prepare(kCountAttempts));
   ASSIGN_OR_RETURN(const bool counted, count.Bind(key.text()).Next());
   if (counted) standing.attempts = count.Int(0);
@@ -307,7 +312,7 @@ absl::StatusOr<std::vector<SweepFit>> SqliteResultsReader::FitsOf(const SweepId&
 
 constexpr char kSelectBlobs[] =
     "SELECT sha256 FROM corpus_files UNION SELECT sha256 FROM attempt_artifacts "
-    "UNION SELECT sha256 FROM checkpoint_files "
+    "UNION SELECT sha256 FROM checkpoint_files UNION SELECT sha256 FROM branch_point_files "
     "UNION SELECT weights_sha256 FROM runs WHERE weights_sha256 <> '' ORDER BY 1";
 
 absl::StatusOr<std::vector<std::string>> SqliteResultsReader::ReferencedBlobs() {

@@ -43,8 +43,9 @@ constexpr char kSelectRuns[] =
     "best_val_loss, best_step, train_eval_loss, test_loss, train_seconds, eval_seconds, "
     "tokens_per_s, device, weights_sha256, mixed_numerics FROM runs ORDER BY number";
 constexpr char kSelectJobs[] =
-    "SELECT id, run, from_step, to_step, state, attempts, counted_failures, reason FROM jobs "
-    "ORDER BY number";
+    "SELECT j.id, j.run, j.from_step, j.to_step, j.state, j.attempts, j.counted_failures, "
+    "j.reason, "
+    "p.id FROM jobs j LEFT JOIN jobs p ON p.number = j.parent ORDER BY j.number";
 constexpr char kSelectSegments[] =
     "SELECT s.run, s.ordinal, j.id, s.from_step, s.to_step FROM segments s "
     "JOIN jobs j ON j.number = s.job ORDER BY s.run, s.ordinal";
@@ -74,6 +75,9 @@ constexpr char kSelectLiveAttempts[] =
 constexpr char kSelectResumeCheckpoints[] =
     "SELECT j.id, c.attempt, c.kind, c.step FROM checkpoints c JOIN jobs j ON j.number = c.job "
     "WHERE c.kind = 'resume' AND j.state IN ('queued', 'leased') ORDER BY c.job";
+constexpr char kSelectBranchPoints[] =
+    "SELECT j.id, b.attempt, 'branch', b.step FROM branch_points b JOIN jobs j ON j.number = b.job "
+    "ORDER BY b.job, b.step";
 // One seek an attempt: the largest step of (job, attempt, series).
 constexpr char kSelectPointsThrough[] =
     "SELECT id, step FROM (SELECT j.number AS job, j.id AS id, max((SELECT max(p.step) "
@@ -91,6 +95,11 @@ absl::Status LoadAttempts(Database& database, StoredState& state) {
   ASSIGN_OR_RETURN(Statement checkpoints, database.Prepare(kSelectResumeCheckpoints));
   ASSIGN_OR_RETURN(state.checkpoints, AllOf<Checkpoint>(checkpoints, CheckpointOf));
   for (Checkpoint& checkpoint : state.checkpoints) {
+    ASSIGN_OR_RETURN(checkpoint.files, CheckpointFiles(database, checkpoint));
+  }
+  ASSIGN_OR_RETURN(Statement branch_points, database.Prepare(kSelectBranchPoints));
+  ASSIGN_OR_RETURN(state.branch_points, AllOf<Checkpoint>(branch_points, CheckpointOf));
+  for (Checkpoint& checkpoint : state.branch_points) {
     ASSIGN_OR_RETURN(checkpoint.files, CheckpointFiles(database, checkpoint));
   }
   ASSIGN_OR_RETURN(Statement through, database.Prepare(kSelectPointsThrough));

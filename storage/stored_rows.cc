@@ -114,6 +114,7 @@ absl::StatusOr<Job> JobOf(const Statement& row) {
   job.attempts = row.Int(5);
   job.counted_failures = row.Int(6);
   job.reason = row.Text(7);
+  job.parent = JobId(row.Text(8));
   return job;
 }
 
@@ -211,8 +212,16 @@ constexpr char kSelectCheckpointFiles[] =
     "SELECT f.name, f.sha256, f.bytes FROM checkpoint_files f JOIN jobs j ON j.number = f.job "
     "WHERE j.id = ? AND f.kind = ? ORDER BY f.ordinal";
 
+constexpr char kSelectBranchFiles[] =
+    "SELECT f.name, f.sha256, f.bytes FROM branch_point_files f JOIN jobs j ON j.number = f.job "
+    "WHERE j.id = ? AND f.step = ? ORDER BY f.ordinal";
+
 absl::StatusOr<std::vector<ArtifactFile>> CheckpointFiles(Database& database,
                                                           const Checkpoint& checkpoint) {
+  if (checkpoint.kind == CheckpointKind::kBranch) {
+    ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectBranchFiles));
+    return AllOf<ArtifactFile>(rows.Bind(checkpoint.job.text(), checkpoint.step), FileOf);
+  }
   ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectCheckpointFiles));
   rows.Bind(checkpoint.job.text(), CheckpointKindName(checkpoint.kind));
   return AllOf<ArtifactFile>(rows, FileOf);

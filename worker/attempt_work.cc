@@ -113,7 +113,8 @@ JobMessage AttemptWork::MakeJobMessage() const {
           .resume_dir =
               assignment_->start_step > 0 ? dir_.Path(ResumeDirName(assignment_->start_step)) : "",
           .start_step = assignment_->start_step,
-          .checkpoint_every = context_.checkpoint_every};
+          .checkpoint_every = context_.checkpoint_every,
+          .branch_steps = assignment_->branch_steps};
 }
 
 void AttemptWork::TrainerDone(const DoneMessage& done) {
@@ -246,6 +247,8 @@ void AttemptWork::ReadLog(absl::Time now) {
 void AttemptWork::TakeCheckpoint(const Spool::FoundCheckpoint& found, absl::Time now) {
   if (found.record.kind == CheckpointKind::kLast) last_ = found;
   if (found.record.kind == CheckpointKind::kBest) newest_best_ = found;
+  // Other jobs wait for it, however this attempt ends.
+  if (found.record.kind == CheckpointKind::kBranch) uploads_.Add(found, /*required=*/true);
   if (found.record.kind != CheckpointKind::kResume) return;
   newest_resume_ = found;
   const bool inherited = assignment_ && found.record.step <= assignment_->start_step;

@@ -38,10 +38,12 @@ CheckpointUploads::CheckpointUploads(AttemptDir dir, WorkerId worker, Transport&
 void CheckpointUploads::Add(const Spool::FoundCheckpoint& checkpoint, bool required) {
   const auto first =
       queue_.begin() + (call_ != 0 || (!queue_.empty() && queue_.front().uploaded > 0));
-  queue_.erase(
-      std::remove_if(first, queue_.end(),
-                     [&](const Item& item) { return item.record.kind == checkpoint.record.kind; }),
-      queue_.end());
+  queue_.erase(std::remove_if(first, queue_.end(),
+                              [&](const Item& item) {
+                                return item.record.kind == checkpoint.record.kind &&
+                                       item.record.kind != CheckpointKind::kBranch;
+                              }),
+               queue_.end());
   queue_.push_back({checkpoint.record, checkpoint.offset, required});
 }
 

@@ -24,7 +24,8 @@ class CheckpointUploads {
                     std::uint64_t seed);
 
   // Queues one. A queued one of the same kind that has not been begun is dropped for it, so the
-  // queue holds one of a kind. `required`: that it fails is an error.
+  // queue holds one of a kind, but for branch points, all of which are kept. `required`: that it
+  // fails is an error.
   void Add(const Spool::FoundCheckpoint& checkpoint, bool required);
   // Starts what can be started now.
   void Advance(const Spool& spool, absl::Time now);

@@ -85,6 +85,7 @@ absl::StatusOr<Transport::Assignment> AssignmentFromWire(const v1::Assignment& w
   if (wire.has_checkpoint()) {
     ASSIGN_OR_RETURN(assignment.checkpoint, FromWire(wire.checkpoint()));
   }
+  assignment.branch_steps.assign(wire.branch_steps().begin(), wire.branch_steps().end());
   const bool resumes = assignment.local_attempt > 0 || assignment.checkpoint.has_value();
   if (assignment.attempt < 1 || assignment.to < 1 || assignment.local_attempt < 0 ||
       assignment.start_step < 0 || (assignment.start_step > 0) != resumes) {

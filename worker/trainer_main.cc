@@ -170,7 +170,8 @@ absl::StatusOr<TrainRequest> RequestOf(const JobMessage& job, Device device) {
                       .resume_dir = job.resume_dir,
                       .start_step = job.start_step,
                       .device = device,
-                      .checkpoint_every = job.checkpoint_every};
+                      .checkpoint_every = job.checkpoint_every,
+                      .branch_steps = job.branch_steps};
 }
 
 DoneRecord RecordOf(const TrainReport& report) {

@@ -27,7 +27,8 @@ Json ToJson(const JobMessage& m) {
             {"attempt_dir", m.attempt_dir},
             {"resume_dir", m.resume_dir},
             {"start_step", m.start_step},
-            {"checkpoint_every_ms", absl::ToInt64Milliseconds(m.checkpoint_every)}}}};
+            {"checkpoint_every_ms", absl::ToInt64Milliseconds(m.checkpoint_every)},
+            {"branch_steps", m.branch_steps}}}};
 }
 Json ToJson(const StopMessage& m) { return {{"stop", {{"kind", NameIn(kStopKinds, m.kind)}}}}; }
 Json ToJson(const ExitMessage&) { return {{"exit", Json::object()}}; }
@@ -63,6 +64,13 @@ absl::StatusOr<AgentMessage> JobFrom(const Json& json) {
   object.Read("resume_dir", m.resume_dir);
   object.Read("start_step", m.start_step);
   object.Read("checkpoint_every_ms", checkpoint_every_ms);
+  for (const Json& step : object.Child("branch_steps")) {
+    if (!step.is_number_integer()) {
+      object.Fail("a branch step is no number");
+      continue;
+    }
+    m.branch_steps.push_back(step.get<std::int64_t>());
+  }
   if (m.attempt < 1 || m.to < 1 || m.start_step < 0 || checkpoint_every_ms < 1) {
     object.Fail("a number is out of range");
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,7 +22,7 @@
 
 namespace etude {
 
-inline constexpr int kTrainerProtocol = 1;
+inline constexpr int kTrainerProtocol = 2;
 inline constexpr std::size_t kMaxTrainerMessageBytes = 64 << 10;
 inline constexpr char kPointsLogFile[] = "points.log";
 inline constexpr char kTrainerLogFile[] = "trainer.log";
@@ -36,6 +37,7 @@ struct JobMessage {
   std::string resume_dir;  // empty: fresh weights
   std::int64_t start_step = 0;
   absl::Duration checkpoint_every = absl::Seconds(30);
+  std::vector<std::int64_t> branch_steps = {};  // ascending; a branch checkpoint is written after each
   friend bool operator==(const JobMessage&, const JobMessage&) = default;
 };
 // checkpoint: write a resume checkpoint and go on; release: write one and end; cancel: end.

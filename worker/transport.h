@@ -55,6 +55,7 @@ class Transport {
     std::int64_t start_step = 0;           // 0: fresh weights
     int local_attempt = 0;                 // resume from that attempt's directory here; 0: not
     std::optional<Checkpoint> checkpoint;  // or from these blobs
+    std::vector<std::int64_t> branch_steps = {};  // commit a branch point after these, ascending
   };
   struct Acquisition {
     std::optional<Assignment> assignment;

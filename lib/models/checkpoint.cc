@@ -24,17 +24,20 @@ using Json = nlohmann::json;
 constexpr std::size_t kResumePointsKept = 2;
 constexpr std::int64_t kMaxConfigBytes = std::int64_t{1} << 20;
 constexpr std::string_view kStepPrefix = "step-";
+constexpr std::string_view kBranchPrefix = "branch-";
 
-std::string StepName(std::int64_t step) {
+std::string StepName(std::string_view prefix, std::int64_t step) {
   std::string digits = std::to_string(step);
   if (digits.size() < 8) digits.insert(0, 8 - digits.size(), '0');
-  return std::string(kStepPrefix) + digits;
+  return std::string(prefix) + digits;
 }
 
 std::string DirectoryName(CheckpointKind kind, std::int64_t step) {
   switch (kind) {
     case CheckpointKind::kResume:
-      return StepName(step);
+      return StepName(kStepPrefix, step);
+    case CheckpointKind::kBranch:
+      return StepName(kBranchPrefix, step);
     case CheckpointKind::kLast:
       return "last";
     case CheckpointKind::kBest:
@@ -186,7 +189,20 @@ absl::StatusOr<std::unique_ptr<ResumePoint>> ReadResumePoint(const std::string& 
   ASSIGN_OR_RETURN(point->optimizer_bytes, ReadFile(dir + "/" + kOptimizerFile));
   ASSIGN_OR_RETURN(point->optimizer, DecodeSafetensors(point->optimizer_bytes));
   ASSIGN_OR_RETURN(point->progress, DecodeProgress(point->optimizer.metadata));
+  if (FileExists(dir + "/" + kBestFile)) {
+    ASSIGN_OR_RETURN(point->best_bytes, ReadFile(dir + "/" + kBestFile));
+    ASSIGN_OR_RETURN(point->best, DecodeSafetensors(point->best_bytes));
+  }
   return point;
+}
+
+absl::StatusOr<std::unique_ptr<SavedWeights>> ReadWeights(const std::string& dir) {
+  auto saved = std::make_unique<SavedWeights>();
+  ASSIGN_OR_RETURN(const std::string config, ReadFile(dir + "/" + kConfigFile, kMaxConfigBytes));
+  ASSIGN_OR_RETURN(saved->config, DecodeCheckpointConfig(config));
+  ASSIGN_OR_RETURN(saved->bytes, ReadFile(dir + "/" + kModelFile));
+  ASSIGN_OR_RETURN(saved->model, DecodeSafetensors(saved->bytes));
+  return saved;
 }
 
 }  // namespace etude

@@ -16,6 +16,7 @@
 namespace etude {
 
 inline constexpr char kModelFile[] = "model.safetensors";
+inline constexpr char kBestFile[] = "best.safetensors";  // weights of progress.best_step
 inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
 inline constexpr char kConfigFile[] = "config.json";
 inline constexpr char kValDocumentsFile[] = "val_documents.npy";
@@ -51,7 +52,8 @@ struct CheckpointFile {
 };
 
 // Writes checkpoints of one attempt under attempt_dir/checkpoints/: step-NNNNNNNN, of which the two
-// newest stay, last/ and best/, which replace their predecessors in one rename. Not thread-safe.
+// newest stay, branch-NNNNNNNN, last/ and best/, which replace their predecessors in one rename.
+// Not thread-safe.
 class CheckpointWriter {
  public:
   explicit CheckpointWriter(std::string attempt_dir) : attempt_dir_(std::move(attempt_dir)) {}
@@ -69,13 +71,24 @@ class CheckpointWriter {
 struct ResumePoint {
   std::string model_bytes;
   std::string optimizer_bytes;
+  std::string best_bytes;  // empty: another checkpoint has the best weights, or there are none
   Safetensors model;
   Safetensors optimizer;
+  Safetensors best;
   CheckpointConfig config;
   Progress progress;
 };
 // kNotFound: a file is missing. kDataLoss: a file is not what it should be.
 absl::StatusOr<std::unique_ptr<ResumePoint>> ReadResumePoint(const std::string& dir);
+
+// The weights of any checkpoint; the arrays of `model` point into the bytes.
+struct SavedWeights {
+  std::string bytes;
+  Safetensors model;
+  CheckpointConfig config;
+};
+// Errors as above.
+absl::StatusOr<std::unique_ptr<SavedWeights>> ReadWeights(const std::string& dir);
 
 }  // namespace etude
 

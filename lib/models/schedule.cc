@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "lib/base/status.h"
+#include "lib/scaling/trunk.h"
 
 namespace etude {
 namespace {
@@ -30,13 +31,6 @@ double WarmupStableDecay(const ScheduleConfig& schedule, std::int64_t step, std:
 }
 
 }  // namespace
-
-std::int64_t CooldownStart(const ScheduleConfig& schedule, std::int64_t steps) {
-  if (schedule.kind != ScheduleKind::kWsd) return steps + 1;
-  const auto length =
-      static_cast<std::int64_t>(std::llround(schedule.cooldown * static_cast<double>(steps)));
-  return steps + 1 - length;
-}
 
 double ScheduleFactor(const ScheduleConfig& schedule, std::int64_t step, std::int64_t steps) {
   ENSURE(step >= 1 && step <= steps);

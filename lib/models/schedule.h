@@ -20,10 +20,6 @@ namespace etude {
 // Both end at final_fraction exactly. While warm-up and cool-down overlap the smaller factor holds.
 double ScheduleFactor(const ScheduleConfig& schedule, std::int64_t step, std::int64_t steps);
 
-// The first step of the cool-down: every earlier factor does not depend on `steps`. steps + 1 when
-// there is none.
-std::int64_t CooldownStart(const ScheduleConfig& schedule, std::int64_t steps);
-
 }  // namespace etude
 
 #endif  // ETUDE_LIB_MODELS_SCHEDULE_H_

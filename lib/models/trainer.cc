@@ -21,6 +21,7 @@
 #include "lib/models/run_data.h"
 #include "lib/models/schedule.h"
 #include "lib/music/npy.h"
+#include "lib/scaling/trunk.h"
 
 namespace etude {
 namespace {
@@ -71,6 +72,11 @@ class Training {
   // One update and what is measured after it; what was not finite, empty if all was.
   std::string Advance();
   absl::Status WriteResumePoint();
+  absl::Status WriteBranchPoint();
+  bool BranchesLater() const {
+    return !request_.branch_steps.empty() && step() < request_.branch_steps.back();
+  }
+  absl::Status TakeBest(const ResumePoint& point, bool ours);
   absl::Status WriteBest();
   absl::Status WriteLast(const std::vector<LossSum>& documents, RunResult& result);
   absl::StatusOr<TrainReport> Finish();
@@ -105,8 +111,10 @@ class Training {
   Progress progress_;
   double attempt_train_seconds_ = 0;
   double train_eval_loss_ = 0;  // of the newest probe
-  // Weights of the best probe while best/ does not hold them yet; else undefined.
+  // Weights of the best probe, kept until best/ holds them and the last branch point is written;
+  // undefined when they are not known.
   at::Tensor best_values_;
+  bool best_written_ = true;
   absl::Time last_checkpoint_;
 };
 
@@ -136,8 +144,10 @@ Training::Training(const TrainRequest& request, RunData data, at::Device device,
 }
 
 absl::Status Training::Resume(const ResumePoint& point) {
-  if (KeyOf(point.config.run) != KeyOf(config()) ||
-      point.config.vocab_sha256 != data_.vocab_sha256) {
+  const std::int64_t shared_steps = std::min(BranchStep(point.config.run), BranchStep(config()));
+  const bool ours = KeyOf(point.config.run) == KeyOf(config());
+  const bool trunk = ShareTrunk(point.config.run, config()) && point.progress.step <= shared_steps;
+  if ((!ours && !trunk) || point.config.vocab_sha256 != data_.vocab_sha256) {
     return InvalidArgument("the checkpoint in " + request_.resume_dir +
                            " is of another run; resume from one of run " + KeyOf(config()).Short());
   }
@@ -151,6 +161,24 @@ absl::Status Training::Resume(const ResumePoint& point) {
   RETURN_IF_ERROR(weights_.Restore(point.optimizer, kVariancePrefix, optimizer_.variance()));
   progress_ = point.progress;
   progress_.mixed_numerics = progress_.mixed_numerics || point.config.numerics != numerics_;
+  return TakeBest(point, ours);
+}
+
+// The best weights so far: with the branch point, or where an attempt before left them. A branch
+// whose trunk did not know them any more begins without.
+absl::Status Training::TakeBest(const ResumePoint& point, bool ours) {
+  if (!point.best_bytes.empty()) {
+    best_values_ = at::empty_like(weights_.values());
+    best_written_ = false;
+    return weights_.Restore(point.best, "", best_values_);
+  }
+  if (!ours) progress_.best_step = 0;
+  if (!BranchesLater() || progress_.best_step == 0) return absl::OkStatus();
+  const absl::StatusOr<std::unique_ptr<SavedWeights>> saved =
+      ReadWeights(request_.attempt_dir + "/checkpoints/best");
+  if (!saved.ok() || (*saved)->config.step != progress_.best_step) return absl::OkStatus();
+  at::Tensor values = at::empty_like(weights_.values());
+  if (weights_.Restore((*saved)->model, "", values).ok()) best_values_ = values;
   return absl::OkStatus();
 }
 
@@ -190,6 +218,7 @@ bool Training::Probe() {
     progress_.best_step = step();
     progress_.best_val_loss = val;
     best_values_ = weights_.values().clone();
+    best_written_ = false;
   }
   return true;
 }
@@ -211,6 +240,10 @@ absl::StatusOr<TrainReport> Training::Run(const std::function<StopRequest()>& st
     if (const std::string broken = Advance(); !broken.empty()) {
       RETURN_IF_ERROR(points_.Flush());
       return Ended(JobOutcome::kDiverged, broken, step());
+    }
+    const auto& branches = request_.branch_steps;
+    if (std::binary_search(branches.begin(), branches.end(), step())) {
+      RETURN_IF_ERROR(WriteBranchPoint());
     }
     RETURN_IF_ERROR(points_.FlushIfDue(clock_.MonotonicNow()));
   }
@@ -320,10 +353,24 @@ absl::Status Training::WriteResumePoint() {
   return absl::OkStatus();
 }
 
+// Whoever starts here has no other checkpoint of this job, so the best weights go with it. They are
+// unknown to an attempt that resumed after they were made; the branch then has none either, until a
+// probe of its own, and says so.
+absl::Status Training::WriteBranchPoint() {
+  std::vector<CheckpointFile> files = {ModelFile(weights_.values()), OptimizerFile()};
+  if (best_values_.defined()) {
+    CheckpointFile best = ModelFile(best_values_);
+    best.name = kBestFile;
+    files.push_back(std::move(best));
+  }
+  return Announce(CheckpointKind::kBranch, std::move(files), step());
+}
+
 absl::Status Training::WriteBest() {
-  if (!best_values_.defined()) return absl::OkStatus();
+  if (best_written_) return absl::OkStatus();
   RETURN_IF_ERROR(Announce(CheckpointKind::kBest, {ModelFile(best_values_)}, progress_.best_step));
-  best_values_.reset();
+  best_written_ = true;
+  if (!BranchesLater()) best_values_.reset();
   return absl::OkStatus();
 }
 

@@ -32,11 +32,12 @@ struct TrainRequest {
   std::string corpus_dir;   // train.npy val.npy test.npy vocab.json corpus.json
   std::string attempt_dir;  // exists; checkpoints are written under attempt_dir/checkpoints/
   std::string resume_dir;   // model.safetensors + optimizer.safetensors after start_step; empty =
-                            // fresh weights
+                            // fresh weights. Of this run, or of one that shares its trunk so far
   std::int64_t start_step = 0;  // 0 exactly when resume_dir is empty
   Device device = Device::kAuto;
   absl::Duration checkpoint_every =
-      absl::Seconds(30);  // resume checkpoints; the two newest are kept
+      absl::Seconds(30);                        // resume checkpoints; the two newest are kept
+  std::vector<std::int64_t> branch_steps = {};  // ascending; branch checkpoints, all kept
 };
 
 // A checkpoint that is complete and durable in `dir`, a path relative to attempt_dir.
@@ -44,8 +45,9 @@ struct WrittenCheckpoint {
   CheckpointKind kind = CheckpointKind::kResume;
   std::int64_t step = 0;
   std::string dir;
-  std::vector<ArtifactFile> files;  // model.safetensors optimizer.safetensors (resume, last)
-                                    // config.json val_documents.npy (last)
+  std::vector<ArtifactFile> files;  // model.safetensors optimizer.safetensors (resume, branch,
+                                    // last) config.json best.safetensors (branch, if there are any)
+                                    // val_documents.npy (last)
 };
 
 // Receives what training produces, in order, on the training thread: all points of steps <= s come

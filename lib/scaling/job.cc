@@ -21,9 +21,10 @@ constexpr NameTable<JobOutcome, 9> kOutcomes = {
     {JobOutcome::kCrashed, "crashed"},           {JobOutcome::kKilled, "killed"},
     {JobOutcome::kReleased, "released"},         {JobOutcome::kSuperseded, "superseded"},
     {JobOutcome::kCancelled, "cancelled"}};
-constexpr NameTable<CheckpointKind, 3> kCheckpointKinds = {{CheckpointKind::kResume, "resume"},
+constexpr NameTable<CheckpointKind, 4> kCheckpointKinds = {{CheckpointKind::kResume, "resume"},
                                                            {CheckpointKind::kLast, "last"},
-                                                           {CheckpointKind::kBest, "best"}};
+                                                           {CheckpointKind::kBest, "best"},
+                                                           {CheckpointKind::kBranch, "branch"}};
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 // A job: one unit of execution that a worker leases. A run is a path of segments, each trained by
-// one job; today every run is one segment and so one job.
+// one job: by its own job alone, or first by those of longer runs whose trunk it shares.
 #ifndef ETUDE_LIB_SCALING_JOB_H_
 #define ETUDE_LIB_SCALING_JOB_H_
 
@@ -23,9 +23,10 @@ bool IsTerminal(JobState state);
 
 struct Job {
   JobId id;
-  RunKey run;             // the run whose config it trains
-  std::int64_t from = 0;  // steps already done by its parent; 0 = fresh weights
-  std::int64_t to = 0;    // the last step it trains
+  RunKey run;              // the run whose config it trains
+  std::int64_t from = 0;   // steps already done by its parent; 0 = fresh weights
+  JobId parent = JobId();  // from whose branch point of step `from` it starts; empty with from = 0
+  std::int64_t to = 0;     // the last step it trains
   JobState state = JobState::kQueued;
   int attempts = 0;          // number of the newest attempt; 0 = never leased
   int counted_failures = 0;  // unknown-class failures so far
@@ -100,8 +101,9 @@ struct ArtifactFile {
 };
 
 // resume: model + optimizer after `step`, a later attempt may start there. last and best: what a
-// finished run keeps.
-enum class CheckpointKind { kResume, kLast, kBest };
+// finished run keeps. branch: like resume, with the best weights so far, for other jobs to start
+// from.
+enum class CheckpointKind { kResume, kLast, kBest, kBranch };
 std::string_view CheckpointKindName(CheckpointKind kind);
 std::optional<CheckpointKind> CheckpointKindFromName(std::string_view name);
 

@@ -8,6 +8,8 @@
 #include <optional>
 #include <queue>
 #include <set>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "lib/base/hash.h"
@@ -15,6 +17,7 @@
 #include "lib/scaling/fit_runs.h"
 #include "lib/scaling/plan_expand.h"
 #include "lib/scaling/quantity.h"
+#include "lib/scaling/trunk.h"
 
 namespace etude {
 namespace {
@@ -120,24 +123,56 @@ double MakespanOf(std::vector<double> seconds, int workers) {
   return last;
 }
 
-// Held-out runs start when all others have ended.
+// The part of the run that is trained for it alone.
+double OwnShare(const PlannedRun& run) {
+  return 1 - static_cast<double>(run.shared_steps) / static_cast<double>(run.config.steps);
+}
+
+// As the coordinator makes their jobs: the longest first, held-out runs last, each from the
+// furthest step that it shares with one before it that is fitted.
+void ShareTrunks(std::vector<PlannedRun>& runs) {
+  std::vector<PlannedRun*> order;
+  for (PlannedRun& run : runs) order.push_back(&run);
+  std::stable_sort(order.begin(), order.end(), [](const PlannedRun* a, const PlannedRun* b) {
+    return std::tuple(a->held_out, -a->config.steps) < std::tuple(b->held_out, -b->config.steps);
+  });
+  std::unordered_map<std::uint64_t, std::vector<const PlannedRun*>> fitted;
+  for (PlannedRun* run : order) {
+    std::vector<const PlannedRun*>& others = fitted[TrunkHash(run->config)];
+    for (const PlannedRun* other : others) {
+      if (!ShareTrunk(run->config, other->config)) continue;
+      const std::int64_t step = std::min(BranchStep(run->config), BranchStep(other->config));
+      run->shared_steps = std::max(run->shared_steps, step);
+    }
+    if (!run->held_out) others.push_back(run);
+  }
+}
+
+// Held-out runs start when all others have ended. No run ends before its trunk and its own part
+// have been trained one after the other.
 double EtaOf(const std::vector<PlannedRun>& runs, int workers) {
   std::vector<double> fitted;
   std::vector<double> held_out;
-  for (const PlannedRun& run : runs) (run.held_out ? held_out : fitted).push_back(run.eta_s);
-  return MakespanOf(std::move(fitted), workers) + MakespanOf(std::move(held_out), workers);
+  double longest = 0;
+  for (const PlannedRun& run : runs) {
+    (run.held_out ? held_out : fitted).push_back(run.eta_s * OwnShare(run));
+    if (!run.held_out) longest = std::max(longest, run.eta_s);
+  }
+  return std::max(MakespanOf(std::move(fitted), workers), longest) +
+         MakespanOf(std::move(held_out), workers);
 }
 
 PlanTotals TotalsOf(const std::vector<PlannedRun>& runs, int workers) {
   PlanTotals totals;
   totals.runs = static_cast<int>(runs.size());
   for (const PlannedRun& run : runs) {
+    const double own = OwnShare(run);
     totals.tokens += static_cast<double>(run.config.tokens());
-    totals.flops.train_dense += run.flops.train_dense;
-    totals.flops.train_causal += run.flops.train_causal;
+    totals.flops.train_dense += own * run.flops.train_dense;
+    totals.flops.train_causal += own * run.flops.train_causal;
     totals.flops.evaluation += run.flops.evaluation;
-    totals.flops.six_nd += run.flops.six_nd;
-    totals.worker_s += run.eta_s;
+    totals.flops.six_nd += own * run.flops.six_nd;
+    totals.worker_s += own * run.eta_s;
     totals.peak_memory_estimate_bytes =
         std::max(totals.peak_memory_estimate_bytes, run.memory.total_estimate_bytes());
     totals.kept_checkpoint_bytes += run.checkpoint.kept_bytes();
@@ -177,30 +212,30 @@ std::vector<std::string> TrunkObstacles(const RunConfig& a, const RunConfig& b) 
   return obstacles;
 }
 
-TrunkSharing SharingOf(const std::vector<PlannedRun>& runs, double train_flops) {
-  std::map<std::string, std::vector<const PlannedRun*>> groups;
-  for (const PlannedRun& run : runs) groups[TrunkName(run.config)].push_back(&run);
+TrunkSharing SharingOf(const std::vector<PlannedRun>& runs) {
   TrunkSharing sharing;
+  std::map<std::string, std::vector<const PlannedRun*>> groups;
+  double all_flops = 0;
+  for (const PlannedRun& run : runs) {
+    groups[TrunkName(run.config)].push_back(&run);
+    all_flops += run.flops.train_dense;
+    sharing.saved_flops += (1 - OwnShare(run)) * run.flops.train_dense;
+  }
   std::set<std::string> obstacles;
   for (auto& [trunk, members] : groups) {
-    std::sort(members.begin(), members.end(), [](const PlannedRun* a, const PlannedRun* b) {
-      return a->config.steps < b->config.steps;
-    });
-    const PlannedRun& longest = *members.back();
-    if (members.front()->config.steps == longest.config.steps) continue;
+    const PlannedRun& longest = **std::max_element(
+        members.begin(), members.end(),
+        [](const PlannedRun* a, const PlannedRun* b) { return a->config.steps < b->config.steps; });
     bool shares = false;
     for (const PlannedRun* member : members) {
-      if (member == &longest) continue;
+      shares = shares || member->shared_steps > 0;
+      if (member->config.steps == longest.config.steps) continue;
       const auto found = TrunkObstacles(member->config, longest.config);
       obstacles.insert(found.begin(), found.end());
-      if (!found.empty()) continue;
-      // Of a shorter run only the cool-down branch is left to train (Haegele et al. 2024).
-      sharing.saved_flops += member->flops.train_dense * (1 - member->config.schedule.cooldown);
-      shares = true;
     }
     sharing.trunks += shares ? 1 : 0;
   }
-  sharing.saved_share = train_flops > 0 ? sharing.saved_flops / train_flops : 0;
+  sharing.saved_share = all_flops > 0 ? sharing.saved_flops / all_flops : 0;
   sharing.forbidden_by.assign(obstacles.begin(), obstacles.end());
   return sharing;
 }
@@ -263,9 +298,10 @@ absl::StatusOr<Plan> PlanSweep(const SweepSpec& spec, const Corpus& corpus,
   }
   plan.resolved_json = Resolve(plan);
   plan.id = SweepId(Sha256Hex(plan.resolved_json));
+  ShareTrunks(plan.runs);
   plan.totals = TotalsOf(plan.runs, plan.workers);
   plan.designs = DesignsOf(plan.runs);
-  plan.trunk_sharing = SharingOf(plan.runs, plan.totals.flops.train_dense);
+  plan.trunk_sharing = SharingOf(plan.runs);
   WarnOfPlan(plan);
   return plan;
 }

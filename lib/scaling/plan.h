@@ -56,15 +56,15 @@ struct PlannedRun {
   double evaluation_share = 0;  // of training (dense) + evaluation FLOPs
   TrainingMemory memory;
   CheckpointSize checkpoint;
-  double eta_s = 0;           // of one worker: training and evaluation
-  bool rate_assumed = false;  // eta_s rests on AssumedFlopRate
+  std::int64_t shared_steps = 0;  // its first ones, which another run of the plan trains
+  double eta_s = 0;               // of one worker and all of its steps: training and evaluation
+  bool rate_assumed = false;      // eta_s rests on AssumedFlopRate
   std::vector<PlanWarning> warnings;
 };
 
-// What one constant-rate trunk per (shape, seed, rate), with a cool-down branch for each D, would
-// save. This version trains every run by itself.
+// What one constant-rate trunk per (shape, seed, rate), with a cool-down branch for each D, saves.
 struct TrunkSharing {
-  int trunks = 0;                         // groups of two or more runs that differ in D alone
+  int trunks = 0;                         // that two or more runs share
   double saved_flops = 0;                 // of training, dense
   double saved_share = 0;                 // of the plan's training FLOPs
   std::vector<std::string> forbidden_by;  // in words; each stands in the way of some group
@@ -73,9 +73,9 @@ struct TrunkSharing {
 struct PlanTotals {
   int runs = 0;
   double tokens = 0;  // sum of D
-  RunFlops flops;
+  RunFlops flops;     // every shared step once
   double evaluation_share = 0;
-  double worker_s = 0;  // sum of the runs' eta_s
+  double worker_s = 0;  // sum of the runs' eta_s, every shared step once
   double eta_s = 0;     // longest first on PlanOptions.workers, held-out runs last
   std::int64_t peak_memory_estimate_bytes = 0;  // of the largest run
   std::int64_t kept_checkpoint_bytes = 0;

@@ -57,6 +57,7 @@ Json RunJson(const PlannedRun& run) {
           {"evaluation_share", run.evaluation_share},
           {"memory", MemoryJson(run.memory)},
           {"kept_checkpoint_bytes", run.checkpoint.kept_bytes()},
+          {"shared_steps", run.shared_steps},
           {"eta_s", run.eta_s},
           {"rate_assumed", run.rate_assumed},
           {"spec_line", run.grid_at.line},

@@ -315,8 +315,8 @@ class CanonicalReader {
     return *this;
   }
   template <typename Number>
-    requires std::is_arithmetic_v<Number>
-  CanonicalReader& Read(std::string_view before, Number& target) {
+  requires std::is_arithmetic_v<Number> CanonicalReader& Read(std::string_view before,
+                                                              Number& target) {
     Skip(before);
     if (!fits_) return *this;
     const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), target);
@@ -420,9 +420,7 @@ absl::StatusOr<RunConfig> RunConfigFromJson(std::string_view json) {
   return c;
 }
 
-RunKey KeyOf(const RunConfig& config) {
-  return RunKey(Sha256Hex(WriteConfig(config, true)));
-}
+RunKey KeyOf(const RunConfig& config) { return RunKey(Sha256Hex(WriteConfig(config, true))); }
 
 std::vector<std::int64_t> ProbeSteps(const RunConfig& config) {
   std::vector<std::int64_t> steps;

@@ -80,10 +80,9 @@ struct MemoryResultsStore::Applier {
   }
   absl::Status operator()(const JobAdded& c) const {
     if (!t.jobs.try_emplace(c.job.id, c.job).second) return AlreadyExists("job");
-    std::erase_if(t.segments, [&](const auto& item) {
-      return item.first.first == c.segment.run && item.first.second >= c.segment.ordinal;
-    });
-    return AddSegment(c.segment);
+    std::erase_if(t.segments, [&](const auto& item) { return item.first.first == c.job.run; });
+    for (const Segment& segment : c.path) RETURN_IF_ERROR(AddSegment(segment));
+    return absl::OkStatus();
   }
   absl::Status operator()(const AttemptStarted& c) const {
     const Attempt& attempt = c.attempt;
@@ -115,7 +114,11 @@ struct MemoryResultsStore::Applier {
   }
   absl::Status operator()(const CheckpointAdded& c) const {
     RETURN_IF_ERROR(Fence(c.checkpoint.job, c.checkpoint.attempt));
-    t.checkpoints[{c.checkpoint.job, c.checkpoint.kind}] = c.checkpoint;
+    if (c.checkpoint.kind == CheckpointKind::kBranch) {
+      t.branch_points[{c.checkpoint.job, c.checkpoint.step}] = c.checkpoint;
+    } else {
+      t.checkpoints[{c.checkpoint.job, c.checkpoint.kind}] = c.checkpoint;
+    }
     return absl::OkStatus();
   }
   absl::Status operator()(const FitAdded& c) const {
@@ -167,6 +170,7 @@ absl::StatusOr<StoredState> MemoryResultsStore::Load() {
     const auto resume = tables_.checkpoints.find({id, CheckpointKind::kResume});
     if (resume != tables_.checkpoints.end()) state.checkpoints.push_back(resume->second);
   }
+  for (const auto& [key, point] : tables_.branch_points) state.branch_points.push_back(point);
   for (const auto& [key, segment] : tables_.segments) state.segments.push_back(segment);
   for (const auto& [key, attempt] : tables_.attempts) {
     if (!attempt.outcome) state.live_attempts.push_back(attempt);

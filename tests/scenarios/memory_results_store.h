@@ -36,6 +36,7 @@ class MemoryResultsStore final : public ResultsStore {
     std::map<std::pair<RunKey, int>, Segment> segments;
     std::map<AttemptKey, Attempt> attempts;
     std::map<std::pair<JobId, CheckpointKind>, Checkpoint> checkpoints;
+    std::map<std::pair<JobId, std::int64_t>, Checkpoint> branch_points;
     std::map<WorkerId, Worker> workers;
     std::map<std::tuple<JobId, int, Series, std::int64_t>, double> points;
     std::set<std::pair<SweepId, std::string>> fits;

@@ -1,6 +1,7 @@
 #include "tests/scenarios/scenario.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cctype>
 
@@ -102,6 +103,7 @@ std::string Scenario::Answer(const std::string& command) {
   if (verb == "sweep") return SweepState(name);
   if (verb == "worker") return WorkerStateOf(name);
   if (verb == "curve") return CurveOf(name);
+  if (verb == "path") return PathOf(name);
   if (verb == "predictions") return PredictionsOf(name);
   return "unknown event " + verb;
 }
@@ -116,7 +118,7 @@ RunConfig Scenario::ConfigOf(const std::string& run, std::int64_t steps) {
   config.steps = steps;
   config.unique_tokens = config.train_tokens = 1000;
   config.lr = 0.01;
-  config.seed = std::hash<std::string>()(run) % 1000003;
+  config.seed = std::hash<std::string>()(run.substr(0, run.find('~'))) % 1000003;
   return runs_.try_emplace(run, config).first->second;
 }
 
@@ -226,7 +228,8 @@ std::string Scenario::Acquire(Words& words) {
                                  assignment.start_step);
   if (assignment.local_attempt > 0) text += fmt::format(" local {}", assignment.local_attempt);
   if (assignment.checkpoint) text += " uploaded";
-  return text;
+  if (text.find('~') == std::string::npos) return text;
+  return text + fmt::format(" branches [{}]", fmt::join(assignment.branch_steps, " "));
 }
 
 std::string Scenario::Points(Words& words) {
@@ -251,6 +254,11 @@ std::string Scenario::Checkpointed(Words& words) {
   std::string attempt;
   Checkpoint checkpoint;
   words >> worker >> attempt >> checkpoint.step;
+  if (std::string kind; words >> kind) {
+    const auto known = CheckpointKindFromName(kind);
+    if (!known) return "unknown checkpoint " + kind;
+    checkpoint.kind = *known;
+  }
   const HeldAttempt held = ParseAttempt(attempt);
   checkpoint.job = held.job;
   checkpoint.attempt = held.attempt;
@@ -330,6 +338,20 @@ std::string Scenario::CurveOf(const std::string& name) {
     last = key.second;
   }
   return fmt::format("{}..{}", first, last);
+}
+
+std::string Scenario::PathOf(const std::string& name) {
+  std::string path;
+  std::int64_t reached = 0;
+  const StoredState state = *store_.Load();
+  for (const Segment& segment : state.segments) {
+    if (segment.run != KeyOf(runs_.at(name))) continue;
+    const auto points = store_.PointsOf(segment.job);
+    while (reached < segment.to && points.contains({Series::kTrain, reached + 1})) ++reached;
+    path += fmt::format("{}{} {}..{}", path.empty() ? "" : ", ", NameOf(segment.job), segment.from,
+                        segment.to);
+  }
+  return fmt::format("{}; points to {}", path, reached);
 }
 
 std::string Scenario::Awaiting() const {

@@ -12,11 +12,18 @@
 //   register WORKER [slots=N] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   heartbeat WORKER [draining] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   acquire WORKER SLOT      -> JOB#ATTEMPT from 0 | ... from 50 local 1 | ... from 50 uploaded |
-//   none: WHY points JOB#ATTEMPT FIRST..LAST                           -> superseded checkpoint
-//   WORKER JOB#ATTEMPT STEP finish WORKER JOB#ATTEMPT OUTCOME [local=STEP] advance SECONDS time
-//   passes, a second at a time restart                  a new scheduler from what was stored run
-//   RUN -> STATE: WHY    sweep SWEEP -> STATE: WHY    worker WORKER -> STATE curve RUN ->
-//   FIRST..LAST steps of its newest job that have a training point, without a gap
+//                               none: WHY
+//   points JOB#ATTEMPT FIRST..LAST     -> superseded
+//   checkpoint WORKER JOB#ATTEMPT STEP [branch]
+//   finish WORKER JOB#ATTEMPT OUTCOME [local=STEP]
+//   advance SECONDS                    time passes, a second at a time
+//   restart                            a new scheduler from what was stored
+//   run RUN -> STATE: WHY    sweep SWEEP -> STATE: WHY    worker WORKER -> STATE
+//   curve RUN -> FIRST..LAST steps of its newest job that have a training point, without a gap
+//   path RUN  -> JOB FROM..TO, ...; points to STEP, from 1 on without a gap
+//
+// Runs of one name but for what follows a "~" share a trunk; their acquire also answers
+// "branches [STEPS]". They begin to cool down after 4/5 of their steps.
 //
 // JOB is a RUN, or RUN.N for the Nth job after its first. Without "->" the answer must be "ok"; an
 // expectation that ends in "*" is a prefix; errors are "error CODE". A "#" that begins a line is a
@@ -62,6 +69,7 @@ class Scenario {
   std::string SweepState(const std::string& sweep);
   std::string WorkerStateOf(const std::string& worker);
   std::string CurveOf(const std::string& run);
+  std::string PathOf(const std::string& run);
   std::string Awaiting() const;
   std::string Freeze(Words& words);
   std::string PredictionsOf(const std::string& sweep) const;

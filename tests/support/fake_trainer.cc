@@ -23,6 +23,7 @@ PointsLogWriter OpenLog(const JobMessage& job, Clock& clock) {
 
 std::string DirName(CheckpointKind kind, std::int64_t step) {
   if (kind == CheckpointKind::kResume) return ResumeDirName(step);
+  if (kind == CheckpointKind::kBranch) return "checkpoints/branch-" + std::to_string(step);
   return "checkpoints/" + std::string(CheckpointKindName(kind));
 }
 
@@ -51,6 +52,11 @@ void FakeTraining::TrainTo(std::int64_t step) {
   while (step_ < std::min(step, job_.to)) {
     ++step_;
     points.push_back({Series::kTrain, step_, FakeLoss(step_)});
+    const auto& branches = job_.branch_steps;
+    if (!std::binary_search(branches.begin(), branches.end(), step_)) continue;
+    ENSURE(log_.Append(points).ok());
+    points.clear();
+    Checkpoint(CheckpointKind::kBranch);
   }
   ENSURE(log_.Append(points).ok() && log_.Flush().ok());
 }

@@ -200,7 +200,8 @@ TEST_F(CoreTest, WhatACommitDidNotTakeIsAcknowledgedToNobodyAndForgotten) {
 
 TEST_F(CoreTest, APredictionThatWasNotCommittedLeasesNothing) {
   Sweep sweep = MakeSweep("s");
-  const RunConfig held_out = MakeConfig(20);
+  RunConfig held_out = MakeConfig(20);
+  held_out.seed = 2;
   sweep.held_out = {KeyOf(held_out)};
   ASSERT_TRUE(Register("w").ok());
   ASSERT_TRUE(core_->Submit(sweep, {config_, held_out}).ok());

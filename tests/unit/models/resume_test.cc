@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/status.h"
 #include "lib/models/checkpoint.h"
+#include "lib/scaling/trunk.h"
 #include "tests/unit/models/training_fixture.h"
 
 namespace etude {
@@ -59,6 +60,107 @@ TEST_P(ResumeTest, IsBitIdenticalToAnUninterruptedRun) {
   EXPECT_EQ(second.report->result.best_step, whole.report->result.best_step);
   EXPECT_EQ(second.report->result.best_val_loss, whole.report->result.best_val_loss);
   EXPECT_FALSE(second.report->result.mixed_numerics);
+}
+
+// The run of `config`, from the branch point after `step` that `trunk` left.
+TrainRequest BranchOff(const Trained& trunk, const RunConfig& config, std::int64_t step) {
+  TrainRequest request = RequestFor(config);
+  for (const WrittenCheckpoint& written : trunk.heard.checkpoints) {
+    if (written.kind != CheckpointKind::kBranch || written.step != step) continue;
+    request.resume_dir = trunk.request.attempt_dir + "/" + written.dir;
+    request.start_step = step;
+  }
+  return request;
+}
+
+std::vector<LossPoint> Between(const std::vector<LossPoint>& points, std::int64_t from,
+                               std::int64_t to) {
+  std::vector<LossPoint> found;
+  for (const LossPoint& point : points) {
+    const bool follows_d = point.series == Series::kValProbe || point.series == Series::kTrainEval;
+    if (point.step > from && point.step <= to && !follows_d) found.push_back(point);
+  }
+  return Sorted(found);
+}
+
+class BranchTest : public testing::TestWithParam<Family> {};
+INSTANTIATE_TEST_SUITE_P(All, BranchTest, testing::Values(Family::kTransformer, Family::kLstm));
+
+TEST_P(BranchTest, IsBitIdenticalToARunFromTheBeginning) {
+  RunConfig longest = TinyRun(GetParam());
+  longest.model.dropout = 0.1;
+  longest.schedule.warmup_steps = 3;
+  longest.steps = 20;
+  RunConfig shorter = longest;
+  shorter.steps = 10;  // cools down after 8
+  const std::int64_t branch = BranchStep(shorter);
+  ASSERT_EQ(branch, 8);
+  TrainRequest request = RequestFor(longest);
+  request.branch_steps = {branch};
+  const Trained trunk = TrainNow(request);
+  const Trained branched = TrainNow(BranchOff(trunk, shorter, branch));
+  const Trained alone = TrainNow(RequestFor(shorter));
+  ASSERT_EQ(branched.report.value().outcome, JobOutcome::kSucceeded) << branched.report->reason;
+  EXPECT_EQ(branched.report->result.weights_sha256, alone.report->result.weights_sha256);
+  EXPECT_EQ(branched.report->result.val_loss, alone.report->result.val_loss);
+  EXPECT_EQ(branched.report->result.test_loss, alone.report->result.test_loss);
+  EXPECT_FALSE(branched.report->result.mixed_numerics);
+  EXPECT_EQ(Between(trunk.heard.Repeatable(), 0, branch),
+            Between(alone.heard.Repeatable(), 0, branch));
+  EXPECT_EQ(Between(branched.heard.Repeatable(), branch, 10),
+            Between(alone.heard.Repeatable(), branch, 10));
+  EXPECT_EQ(branched.heard.Of(Series::kTrain).size(), 2u) << "the trunk's steps are trained once";
+  // The trunk itself is as if none branched off it.
+  const Trained plain = TrainNow(RequestFor(longest));
+  EXPECT_EQ(trunk.report->result.weights_sha256, plain.report->result.weights_sha256);
+  EXPECT_EQ(Sorted(trunk.heard.Repeatable()), Sorted(plain.heard.Repeatable()));
+}
+
+TEST_P(BranchTest, TheBestWeightsOfTheTrunkGoWithIt) {
+  RunConfig longest = TinyRun(GetParam());
+  longest.steps = 20;
+  RunConfig shorter = longest;
+  shorter.steps = 10;
+  const std::int64_t branch = BranchStep(shorter);
+  TrainRequest request = RequestFor(longest);
+  request.branch_steps = {branch, 15};
+  // Interrupted between the best probe and the branch point, which the next attempt makes.
+  const Trained first = TrainNow(request, [](int call) { return ReleaseAt(call, 7); });
+  TrainRequest next = After(first);
+  next.branch_steps = request.branch_steps;
+  std::filesystem::create_directories(next.attempt_dir + "/checkpoints");
+  std::filesystem::copy(first.request.attempt_dir + "/checkpoints/best",
+                        next.attempt_dir + "/checkpoints/best",
+                        std::filesystem::copy_options::recursive);
+  const Trained trunk = TrainNow(next);
+  const TrainRequest branching = BranchOff(trunk, shorter, branch);
+  ASSERT_TRUE(FileExists(branching.resume_dir + "/" + kBestFile));
+  const auto point = ReadResumePoint(branching.resume_dir);
+  ASSERT_TRUE(point.ok()) << point.status();
+  ASSERT_GT((*point)->progress.best_step, 0);
+  const Trained branched = TrainNow(branching);
+  const RunResult& result = branched.report.value().result;
+  const WrittenCheckpoint* best = branched.heard.Newest(CheckpointKind::kBest);
+  ASSERT_NE(best, nullptr) << "a branch has best weights of its own, be they its trunk's";
+  EXPECT_EQ(best->step, result.best_step);
+  EXPECT_LE(result.best_val_loss, (*point)->progress.best_val_loss);
+}
+
+TEST(BranchPointTest, StartsOnlyWhereTheStepsAreTheSame) {
+  RunConfig longest = TinyRun(Family::kLstm);
+  longest.steps = 20;
+  TrainRequest request = RequestFor(longest);
+  request.branch_steps = {12};
+  const Trained trunk = TrainNow(request);
+  RunConfig shorter = longest;
+  shorter.steps = 14;  // began to cool down after 11
+  EXPECT_EQ(TrainNow(BranchOff(trunk, shorter, 12)).report.value().outcome, JobOutcome::kBadInput);
+  RunConfig other = longest;
+  other.steps = 40;
+  other.lr *= 2;
+  EXPECT_EQ(TrainNow(BranchOff(trunk, other, 12)).report.value().outcome, JobOutcome::kBadInput);
+  other.lr = longest.lr;
+  EXPECT_EQ(TrainNow(BranchOff(trunk, other, 12)).report.value().outcome, JobOutcome::kSucceeded);
 }
 
 TEST(CheckpointTest, TrainingSecondsAddUpOverAttempts) {

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "lib/scaling/trunk.h"
+
 namespace etude {
 namespace {
 

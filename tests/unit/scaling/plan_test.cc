@@ -238,7 +238,8 @@ TEST(PlanTest, TheEtaGivesTheLongestRunsAwayFirst) {
   options.workers = 2;
   options.measured = {{Family::kLstm, "1x24", 10'000}};
   const Plan plan =
-      MakePlan(SpecText("lstm = [\"1x24\"]\ntokens = [\"100k\", \"200k\", \"300k\", \"400k\"]\n"),
+      MakePlan(SpecText("lstm = [\"1x24\"]\ntokens = [\"100k\", \"200k\", \"300k\", \"400k\"]\n",
+                        "schedule = { name = \"cosine\" }\n"),  // which shares no steps
                MakeCorpus(), options);
   const auto eta = [&](int i) { return plan.runs[static_cast<std::size_t>(i)].eta_s; };
   // 400 + 100 beside 300 + 200; in the order of the spec it would be 200 + 400.
@@ -252,6 +253,31 @@ TEST(PlanTest, TrunksSaveAllButTheCooldownOfShorterRuns) {
   EXPECT_EQ(sharing.trunks, 1);
   EXPECT_THAT(sharing.forbidden_by, SizeIs(0));
   EXPECT_NEAR(sharing.saved_share, 0.8 * 102.4 / (102.4 + 512), 1e-12);
+}
+
+TEST(PlanTest, SharedStepsCountOnceInAll) {
+  const std::string held_out = "[[holdout]]\nlstm = [\"1x24\"]\ntokens = [\"819.2k\"]\n";
+  const Plan plan =
+      MakePlan(SpecText("lstm = [\"1x24\"]\ntokens = [\"102.4k\", \"512k\"]\n", "", held_out));
+  ASSERT_THAT(plan.runs, SizeIs(3));
+  EXPECT_EQ(plan.runs[0].shared_steps, 160);  // of 200; the longer one's first steps
+  EXPECT_EQ(plan.runs[1].shared_steps, 0);
+  EXPECT_EQ(plan.runs[2].shared_steps, 800);  // of 1600: all that the longest fitted one shares
+  double flops = 0;
+  double seconds = 0;
+  for (const PlannedRun& run : plan.runs) {
+    const double own = 1.0 - static_cast<double>(run.shared_steps) / run.config.steps;
+    flops += own * run.flops.train_dense;
+    seconds += own * run.eta_s;
+  }
+  EXPECT_DOUBLE_EQ(plan.totals.flops.train_dense, flops);
+  EXPECT_DOUBLE_EQ(plan.totals.worker_s, seconds);
+  // No run ends before its steps are trained one after the other, whoever trains them.
+  PlanOptions many;
+  many.workers = 64;
+  const Plan wide = MakePlan(SpecText("lstm = [\"1x24\"]\ntokens = [\"102.4k\", \"512k\"]\n"),
+                             MakeCorpus(), many);
+  EXPECT_DOUBLE_EQ(wide.totals.eta_s, wide.runs[1].eta_s);
 }
 
 TEST(PlanTest, TrunksAreForbiddenByWhatDependsOnD) {

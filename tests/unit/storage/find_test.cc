@@ -89,7 +89,7 @@ TEST_F(FindTest, RunKnowsItsSweepsAndItsJobs) {
   second.sweep.runs = {run_.key};
   const JobId again(run_.key.text() + ".1");
   ASSERT_TRUE(
-      Commit({Change(second), JobAdded{MakeJob(again, run_.key), {run_.key, 0, again, 0, 100}}})
+      Commit({Change(second), JobAdded{MakeJob(again, run_.key), {{run_.key, 0, again, 0, 100}}}})
           .ok());
   const auto names = Reader()->SweepNamesOf(run_.key);
   ASSERT_TRUE(names.ok()) << names.status();

@@ -177,12 +177,14 @@ TEST_F(ResultsStoreTest, JobAndSegmentSurviveReopening) {
   EXPECT_EQ(state.segments[0].to, 100);
 }
 
-TEST_F(ResultsStoreTest, AddedJobReplacesThePathFromItsSegmentOn) {
+TEST_F(ResultsStoreTest, AnAddedJobReplacesThePath) {
   const JobId tail(run_.key.text() + ".1");
   const JobId again(run_.key.text() + ".2");
-  ASSERT_TRUE(Commit({JobAdded{MakeJob(tail, run_.key, 50), {run_.key, 1, tail, 50, 100}}}).ok());
+  ASSERT_TRUE(Commit({JobAdded{MakeJob(tail, run_.key, 50),
+                               {{run_.key, 0, job_, 0, 50}, {run_.key, 1, tail, 50, 100}}}})
+                  .ok());
   ASSERT_THAT(Load().segments, SizeIs(2));
-  ASSERT_TRUE(Commit({JobAdded{MakeJob(again, run_.key), {run_.key, 0, again, 0, 100}}}).ok());
+  ASSERT_TRUE(Commit({JobAdded{MakeJob(again, run_.key), {{run_.key, 0, again, 0, 100}}}}).ok());
   Reopen();
   const StoredState state = Load();
   EXPECT_THAT(state.jobs, SizeIs(3));
@@ -335,6 +337,31 @@ TEST_F(ResultsStoreTest, SecondOpenerIsRefusedAndNamesTheFirst) {
   EXPECT_THAT(MessageOf(second.status()), HasSubstr("--state"));
   Reopen();
   EXPECT_THAT(Load().runs, SizeIs(1));
+}
+
+TEST_F(ResultsStoreTest, BranchPointsStayOneAStep) {
+  const JobId branch(run_.key.text() + ".1");
+  Job child = MakeJob(branch, run_.key, 60);
+  child.parent = job_;
+  const Checkpoint at60{
+      job_, 1, CheckpointKind::kBranch, 60, {{"model.safetensors", std::string(64, '1'), 8}}};
+  const Checkpoint at80{
+      job_, 1, CheckpointKind::kBranch, 80, {{"model.safetensors", std::string(64, '2'), 8}}};
+  Checkpoint again = at60;
+  again.files[0].sha256 = std::string(64, '3');
+  ASSERT_TRUE(
+      Commit({StartOf(job_, 1), PointsOf(job_, 1, 1, 80), CheckpointAdded{at60, 5},
+              CheckpointAdded{at80, 6}, CheckpointAdded{again, 7},
+              JobAdded{child, {{run_.key, 0, job_, 0, 60}, {run_.key, 1, branch, 60, 100}}}})
+          .ok());
+  Reopen();
+  const StoredState state = Load();
+  ASSERT_THAT(state.branch_points, SizeIs(2));
+  EXPECT_EQ(state.branch_points[0].step, 60);
+  EXPECT_EQ(state.branch_points[0].files, again.files);
+  EXPECT_EQ(state.branch_points[1].files, at80.files);
+  EXPECT_EQ(state.jobs.back().parent, job_);
+  EXPECT_TRUE(state.jobs.front().parent.empty());
 }
 
 }  // namespace

@@ -114,6 +114,46 @@ TEST_F(AgentTest, ACheckpointIsNeverCommittedBeforeItsPointsAreAcknowledged) {
   EXPECT_THAT(coordinator_.journal, ElementsAre("commit resume 33"));
 }
 
+TEST_F(AgentTest, EveryBranchPointIsCommittedBeforeLaterResumePoints) {
+  options_.upload_every = absl::Seconds(1);
+  Transport::Assignment assignment = MakeAssignment(1, 100);
+  assignment.branch_steps = {20, 40, 80};
+  coordinator_.queue.push_back(assignment);
+  StartAgent();
+  coordinator_.holds_acknowledgements = true;
+  spawner_->current().TrainTo(50);
+  Pass(absl::Seconds(2));
+  spawner_->current().Checkpoint(CheckpointKind::kResume);
+  Pass(absl::Seconds(2));
+  EXPECT_THAT(coordinator_.journal, ElementsAre()) << "their points come first";
+  coordinator_.holds_acknowledgements = false;
+  coordinator_.ReleaseAcknowledgements();
+  Pass(absl::Seconds(2));
+  EXPECT_THAT(coordinator_.journal,
+              ElementsAre("commit branch 20", "commit branch 40", "commit resume 50"));
+  spawner_->Complete();
+  Pass(absl::Seconds(2));
+  EXPECT_THAT(
+      coordinator_.journal,
+      ElementsAre("commit branch 20", "commit branch 40", "commit resume 50", "commit branch 80",
+                  "commit best 100", "commit last 100", "finish succeeded"));
+}
+
+TEST_F(AgentTest, ABranchPointIsCommittedThoughTheTrainerOrTheAgentDied) {
+  Transport::Assignment assignment = MakeAssignment(1, 100);
+  assignment.branch_steps = {20};
+  coordinator_.queue.push_back(assignment);
+  StartAgent();
+  coordinator_.holds_acknowledgements = true;
+  spawner_->current().TrainTo(50);
+  Pass(absl::Seconds(1));
+  KillAgent();
+  coordinator_.holds_acknowledgements = false;
+  StartAgent();
+  Pass(absl::Seconds(5));
+  EXPECT_THAT(coordinator_.journal, ElementsAre("commit branch 20", "finish released"));
+}
+
 TEST_F(AgentTest, SlowAcknowledgementsHoldBackTheReaderNotTheTrainer) {
   StartTraining(100'000);
   coordinator_.holds_acknowledgements = true;

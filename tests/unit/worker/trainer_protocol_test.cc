@@ -18,7 +18,8 @@ JobMessage SomeJob() {
           .attempt_dir = "/state/attempts/abc.0/2",
           .resume_dir = "/state/attempts/abc.0/2/checkpoints/step-00000100",
           .start_step = 100,
-          .checkpoint_every = absl::Milliseconds(1500)};
+          .checkpoint_every = absl::Milliseconds(1500),
+          .branch_steps = {120, 240}};
 }
 
 TEST(TrainerProtocolTest, EveryAgentMessageSurvivesTheWay) {
