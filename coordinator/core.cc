@@ -346,9 +346,15 @@ Core::Batch Core::AwaitWork() {
   return batch;
 }
 
+// What memory holds beyond the store was promised to nobody and may come to nothing, so nobody may
+// hear of it: a worker would drop an attempt that is still its own.
 void Core::AnswerHeartbeats(const std::vector<Event>& heartbeats, const Moment& now) {
   for (const Event& heartbeat : heartbeats) {
-    heartbeat.decide(now, heartbeat_changes_)(absl::OkStatus());
+    if (stale_) {
+      heartbeat.refuse(last_commit_);
+    } else {
+      heartbeat.decide(now, heartbeat_changes_)(absl::OkStatus());
+    }
   }
 }
 

@@ -283,6 +283,23 @@ TEST_F(CoreTest, AStoreThatCannotBeReadBackIsReadAgainLater) {
   EXPECT_TRUE(Submit("s", config_)->created);
 }
 
+TEST_F(CoreTest, HeartbeatsHearNothingThatWasNotCommitted) {
+  ASSERT_TRUE(Register("w").ok());
+  ASSERT_TRUE(Submit("s", config_).ok());
+  ASSERT_TRUE(Acquire("w")->assignment);
+  faulty_.FailCommit(1, FaultyResultsStore::When::kBeforeApplying);
+  faulty_.FailLoad();
+  const FinishedAttempt end{
+      .worker = WorkerId("w"), .job = job_, .attempt = 1, .outcome = JobOutcome::kKilled};
+  Reply<absl::Status> finished;
+  core_->Finish(end, finished.done());
+  ASSERT_FALSE(finished.Get().ok());
+  Reply<absl::StatusOr<Scheduler::HeartbeatReply>> reply;
+  core_->Heartbeat(WorkerId("w"), {{.job = job_, .attempt = 1}}, false, reply.done());
+  EXPECT_EQ(reply.Get().status().code(), absl::StatusCode::kUnavailable)
+      << "the store has the attempt as it was: it is not superseded";
+}
+
 TEST_F(CoreTest, HeartbeatsNeedNoCommit) {
   ASSERT_TRUE(Register("w").ok());
   const int commits = faulty_.commits();
