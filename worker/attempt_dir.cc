@@ -140,7 +140,8 @@ absl::Status RemoveAttemptDir(const AttemptDir& dir) {
 
 void RemoveOtherAttempts(const AttemptDir& dir) {
   for (const AttemptDir& other : AllAttempts(dir.state_dir)) {
-    if (other.job == dir.job && other.number != dir.number) RemoveAttemptDir(other).IgnoreError();
+    if (other.job != dir.job || other.number == dir.number) continue;
+    if (FileExists(other.Path(kFinishedFile))) RemoveAttemptDir(other).IgnoreError();
   }
 }
 

@@ -50,7 +50,8 @@ absl::Status WriteAcknowledged(const AttemptDir& dir, std::int64_t offset);
 
 absl::Status MarkFinished(const AttemptDir& dir);
 absl::Status RemoveAttemptDir(const AttemptDir& dir);
-// All attempts of the job but `dir`.
+// All finished attempts of the job but `dir`: another slot may still train one that is over, until
+// it hears so.
 void RemoveOtherAttempts(const AttemptDir& dir);
 // Removes the oldest finished attempts beyond kMaxKeptAttempts.
 void RemoveOldAttempts(const std::string& state_dir);
