@@ -125,6 +125,8 @@ void Oracle::Acknowledged(const JobId& job, int attempt, const std::vector<LossP
 
 void Oracle::Acknowledged(const Checkpoint& checkpoint) {
   const auto found = facts_.checkpoints.find({checkpoint.job, checkpoint.kind});
+  const bool branch = checkpoint.kind == CheckpointKind::kBranch;
+  if (branch && facts_.branch_points.contains({checkpoint.job, checkpoint.step})) return;
   const bool there = found != facts_.checkpoints.end() && found->second.step >= checkpoint.step;
   if (there || IsReplaced(checkpoint.job, checkpoint.attempt, checkpoint.step)) return;
   Violate(fmt::format("the {} checkpoint of step {} of {} was acknowledged, and is not durable",
@@ -173,7 +175,7 @@ void Oracle::Audit(Database& stored) {
 void Oracle::Audit(const Scheduler& scheduler, const Moment& now) {
   std::size_t leased = 0;
   for (const auto& [run, fact] : facts_.runs) {
-    const JobId& job = facts_.paths.at(run);
+    const JobId& job = facts_.LastJobOf(run);
     const int newest = facts_.NewestAttempt(job);
     const bool live = newest > 0 && facts_.IsLive(job, newest);
     leased += live ? 1 : 0;
@@ -221,7 +223,7 @@ void Oracle::CheckCurves() {
 }
 
 void Oracle::CheckSucceeded(const RunKey& run, const StoredFacts::RunFact& fact) {
-  const JobId& id = facts_.paths.at(run);
+  const JobId& id = facts_.LastJobOf(run);
   const StoredFacts::JobFact& job = facts_.jobs.at(id);
   const int attempt = facts_.NewestAttempt(id);
   const std::string name = "run " + run.Short();
@@ -231,9 +233,13 @@ void Oracle::CheckSucceeded(const RunKey& run, const StoredFacts::RunFact& fact)
     return Violate(name + " succeeded, and its job did not");
   }
   if (fact.val_loss != FakeLoss(job.to)) return Violate(name + " has another run's result");
-  if (facts_.TrainedThrough(id) != job.to) {
+  std::int64_t reached = 0;
+  for (const StoredFacts::PathPart& part : facts_.paths.at(run)) {
+    if (part.from == reached && facts_.TrainedThrough(part.job) >= part.to) reached = part.to;
+  }
+  if (reached != job.to) {
     return Violate(fmt::format("{} succeeded with training points through step {} of {}", name,
-                               facts_.TrainedThrough(id), job.to));
+                               reached, job.to));
   }
   if (!facts_.points.contains({id, attempt, Series::kVal, job.to})) {
     return Violate(name + " succeeded without its evaluation");

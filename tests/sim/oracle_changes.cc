@@ -66,11 +66,23 @@ void Oracle::Check(const AttemptStarted& change) {
     return Violate(fmt::format("{} starts after step {}, with points through step {} only", name,
                                attempt.start_step, facts_.TrainedThrough(attempt.job)));
   }
+  const StoredFacts::JobFact& job = facts_.jobs.at(attempt.job);
+  if (attempt.start_step < job.from) return Violate(name + " starts before its job");
+  if (!job.parent.empty() && !facts_.branch_points.contains({job.parent, job.from})) {
+    return Violate(name + " starts from a branch point that was never committed");
+  }
+  const auto passed = facts_.branch_points.upper_bound({attempt.job, attempt.start_step});
+  if (passed != facts_.branch_points.end() && passed->first.first == attempt.job) {
+    return Violate(
+        fmt::format("{} starts after step {} and takes points from those who branched "
+                    "off at {}",
+                    name, attempt.start_step, passed->first.second));
+  }
   const auto drained = facts_.drained.find(attempt.worker);
   if (drained == facts_.drained.end() || drained->second) {
     return Violate(name + " goes to worker " + attempt.worker.text() + ", which takes no jobs");
   }
-  if (!MayTrain(facts_.jobs.at(attempt.job).run)) {
+  if (!MayTrain(job.run)) {
     return Violate(name + " starts, and no sweep may train it now");
   }
 }
@@ -114,7 +126,9 @@ void Oracle::Check(const CheckpointAdded& change) {
     return Violate("a checkpoint of " + name + ", which is over, was taken");
   }
   const std::int64_t through = facts_.TrainedThrough(checkpoint.job);
-  if (checkpoint.kind == CheckpointKind::kResume && checkpoint.step > through) {
+  const bool resumes =
+      checkpoint.kind == CheckpointKind::kResume || checkpoint.kind == CheckpointKind::kBranch;
+  if (resumes && checkpoint.step > through) {
     Violate(fmt::format("{} may be resumed after step {}, with points through step {} only", name,
                         checkpoint.step, through));
   }
@@ -134,7 +148,7 @@ void Oracle::Check(const RunChanged& change) {
 }
 
 void Oracle::CheckFailed(const RunKey& run) {
-  const JobId& job = facts_.paths.at(run);
+  const JobId& job = facts_.LastJobOf(run);
   int crashes = 0;
   int losses = 0;
   for (auto it = facts_.attempts.lower_bound({job, 0});

@@ -57,7 +57,14 @@ void SimClient::PlanCorpus() {
 void SimClient::PlanSweeps() {
   std::vector<RunConfig> pool;
   const int runs = dice_.Between(2, 5);
-  for (int i = 0; i < runs; ++i) pool.push_back(ConfigOf(corpus_.id, i, dice_.Between(15, 80)));
+  for (int i = 0; i < runs; ++i) {
+    // Some differ in their length alone, and share a trunk.
+    const int seed = dice_.Chance(0.5) ? 0 : i;
+    std::int64_t steps = dice_.Between(15, 80);
+    const auto taken = [&](const RunConfig& other) { return other.steps == steps; };
+    while (std::any_of(pool.begin(), pool.end(), taken)) ++steps;
+    pool.push_back(ConfigOf(corpus_.id, seed, steps));
+  }
   orders_.push_back(DrawSweep("a", pool));
   WantSubmitted(orders_[0]);
   if (dice_.Chance(0.5)) {

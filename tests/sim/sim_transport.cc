@@ -61,7 +61,8 @@ Transport::Acquisition AcquisitionOf(const Scheduler::Acquired& acquired) {
                                                  .corpus = from.corpus,
                                                  .start_step = from.start_step,
                                                  .local_attempt = from.local_attempt,
-                                                 .checkpoint = from.checkpoint};
+                                                 .checkpoint = from.checkpoint,
+                                                 .branch_steps = from.branch_steps};
   return acquisition;
 }
 

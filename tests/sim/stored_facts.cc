@@ -16,13 +16,16 @@ struct Applier {
   Facts& facts;
 
   void Add(const Job& job) const {
-    facts.jobs[job.id] = {job.run, job.to, job.state, job.attempts};
+    facts.jobs[job.id] = {job.run, job.parent, job.from, job.to, job.state, job.attempts};
+  }
+  void Add(const Segment& segment) const {
+    facts.paths[segment.run].push_back({segment.job, segment.from, segment.to});
   }
   void operator()(const CorpusAdded&) const {}
   void operator()(const SweepAdded& c) const {
     for (const Run& run : c.new_runs) facts.runs[run.key] = {run.state, 0};
     for (const Job& job : c.new_jobs) Add(job);
-    for (const Segment& segment : c.new_segments) facts.paths[segment.run] = segment.job;
+    for (const Segment& segment : c.new_segments) Add(segment);
     facts.sweeps[c.sweep.id] = {c.sweep.state, c.sweep.paused, c.sweep.priority, c.sweep.weight};
   }
   void operator()(const SweepChanged& c) const {
@@ -36,7 +39,8 @@ struct Applier {
   void operator()(const JobChanged& c) const { Add(c.job); }
   void operator()(const JobAdded& c) const {
     Add(c.job);
-    facts.paths[c.segment.run] = c.segment.job;
+    facts.paths.erase(c.job.run);
+    for (const Segment& segment : c.path) Add(segment);
   }
   void operator()(const AttemptStarted& c) const {
     const Attempt& attempt = c.attempt;
@@ -61,6 +65,10 @@ struct Applier {
   }
   void operator()(const CheckpointAdded& c) const {
     const Checkpoint& added = c.checkpoint;
+    if (added.kind == CheckpointKind::kBranch) {
+      facts.branch_points[{added.job, added.step}] = {added.attempt, added.step};
+      return;
+    }
     Facts::CheckpointFact& fact = facts.checkpoints[{added.job, added.kind}];
     if (added.step >= fact.step) fact = {added.attempt, added.step};
   }
@@ -93,6 +101,10 @@ constexpr char kCheckpoints[] =
     "SELECT j.id, c.kind, c.attempt, c.step FROM checkpoints c JOIN jobs j ON j.number = c.job "
     "ORDER BY c.job, c.kind";
 
+constexpr char kBranchPoints[] =
+    "SELECT j.id, b.step, b.attempt FROM branch_points b JOIN jobs j ON j.number = b.job "
+    "ORDER BY b.job, b.step";
+
 absl::Status ReadAttempts(Database& database, Facts& facts) {
   RETURN_IF_ERROR(ForEachRow(database, kPoints, [&](const Statement& row) {
     const Series series = SeriesFromNumber(row.Int(2)).value();
@@ -103,15 +115,21 @@ absl::Status ReadAttempts(Database& database, Facts& facts) {
     fact = {row.Text(2), row.Integer(3)};
     if (!row.IsNull(4)) fact.outcome = JobOutcomeFromName(row.Text(4)).value();
   }));
+  RETURN_IF_ERROR(ForEachRow(database, kBranchPoints, [&](const Statement& row) {
+    facts.branch_points[{JobId(row.Text(0)), row.Integer(1)}] = {row.Int(2), row.Integer(1)};
+  }));
   return ForEachRow(database, kCheckpoints, [&](const Statement& row) {
     const CheckpointKind kind = CheckpointKindFromName(row.Text(1)).value();
     facts.checkpoints[{JobId(row.Text(0)), kind}] = {row.Int(2), row.Integer(3)};
   });
 }
 
-constexpr char kJobs[] = "SELECT id, run, to_step, state, attempts FROM jobs ORDER BY number";
+constexpr char kJobs[] =
+    "SELECT j.id, j.run, p.id, j.from_step, j.to_step, j.state, j.attempts FROM jobs j "
+    "LEFT JOIN jobs p ON p.number = j.parent ORDER BY j.number";
 constexpr char kPaths[] =
-    "SELECT s.run, j.id FROM segments s JOIN jobs j ON j.number = s.job ORDER BY s.run, s.ordinal";
+    "SELECT s.run, j.id, s.from_step, s.to_step FROM segments s JOIN jobs j ON j.number = s.job "
+    "ORDER BY s.run, s.ordinal";
 constexpr char kRuns[] = "SELECT key, state, has_result, val_loss FROM runs ORDER BY number";
 constexpr char kSweeps[] = "SELECT id, state, paused, priority, weight FROM sweeps ORDER BY number";
 constexpr char kWorkers[] = "SELECT id, drained FROM workers ORDER BY id";
@@ -119,11 +137,16 @@ constexpr char kPredictions[] = "SELECT sweep, run FROM predictions ORDER BY swe
 
 absl::Status ReadRuns(Database& database, Facts& facts) {
   RETURN_IF_ERROR(ForEachRow(database, kJobs, [&](const Statement& row) {
-    facts.jobs[JobId(row.Text(0))] = {RunKey(row.Text(1)), row.Integer(2),
-                                      JobStateFromName(row.Text(3)).value(), row.Int(4)};
+    facts.jobs[JobId(row.Text(0))] = {RunKey(row.Text(1)),
+                                      JobId(row.Text(2)),
+                                      row.Integer(3),
+                                      row.Integer(4),
+                                      JobStateFromName(row.Text(5)).value(),
+                                      row.Int(6)};
   }));
   RETURN_IF_ERROR(ForEachRow(database, kPaths, [&](const Statement& row) {
-    facts.paths[RunKey(row.Text(0))] = JobId(row.Text(1));
+    facts.paths[RunKey(row.Text(0))].push_back(
+        {JobId(row.Text(1)), row.Integer(2), row.Integer(3)});
   }));
   RETURN_IF_ERROR(ForEachRow(database, kRuns, [&](const Statement& row) {
     facts.runs[RunKey(row.Text(0))] = {RunStateFromName(row.Text(1)).value(),
@@ -148,6 +171,9 @@ std::string Text(const Facts::PointKey& key) {
   const auto& [job, attempt, series, step] = key;
   return fmt::format("{} of step {} of {}", SeriesName(series), step,
                      Text(Facts::AttemptKey(job, attempt)));
+}
+std::string Text(const std::pair<JobId, std::int64_t>& key) {
+  return fmt::format("step {} of job {}", key.second, JobName(key.first));
 }
 std::string Text(const std::pair<JobId, CheckpointKind>& key) {
   return fmt::format("{} checkpoint of job {}", CheckpointKindName(key.second), JobName(key.first));
@@ -200,7 +226,7 @@ std::int64_t StoredFacts::TrainedThrough(const JobId& job) const {
        it != points.end() && std::get<0>(it->first) == job; ++it) {
     if (std::get<2>(it->first) == Series::kTrain) steps.insert(std::get<3>(it->first));
   }
-  std::int64_t through = 0;
+  std::int64_t through = jobs.at(job).from;
   while (steps.contains(through + 1)) ++through;
   return through;
 }
@@ -218,6 +244,7 @@ std::string DifferenceOf(const StoredFacts& stored, const StoredFacts& expected)
        {Difference("a point", stored.points, expected.points),
         Difference("an attempt", stored.attempts, expected.attempts),
         Difference("a checkpoint", stored.checkpoints, expected.checkpoints),
+        Difference("a branch point", stored.branch_points, expected.branch_points),
         Difference("a job", stored.jobs, expected.jobs),
         Difference("a path", stored.paths, expected.paths),
         Difference("a run", stored.runs, expected.runs),

@@ -32,6 +32,8 @@ struct StoredFacts {
   };
   struct JobFact {
     RunKey run;
+    JobId parent;  // empty: it starts from the beginning
+    std::int64_t from = 0;
     std::int64_t to = 0;
     JobState state = JobState::kQueued;
     int attempts = 0;
@@ -59,7 +61,14 @@ struct StoredFacts {
   std::map<PointKey, double> points;
   std::map<std::pair<JobId, CheckpointKind>, CheckpointFact> checkpoints;
   std::map<JobId, JobFact> jobs;
-  std::map<RunKey, JobId> paths;  // the job of the run's one segment
+  std::map<std::pair<JobId, std::int64_t>, CheckpointFact> branch_points;  // by step
+  struct PathPart {
+    JobId job;
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+    friend bool operator==(const PathPart&, const PathPart&) = default;
+  };
+  std::map<RunKey, std::vector<PathPart>> paths;
   std::map<RunKey, RunFact> runs;
   std::map<SweepId, SweepFact> sweeps;
   std::map<WorkerId, bool> drained;  // of every worker: whether an operator wants it to be
@@ -71,7 +80,8 @@ struct StoredFacts {
   const AttemptFact* Find(const JobId& job, int attempt) const;
   int NewestAttempt(const JobId& job) const;  // 0: none
   bool IsLive(const JobId& job, int attempt) const;
-  // The last step of the unbroken row of training points from step 1, of all attempts.
+  const JobId& LastJobOf(const RunKey& run) const { return paths.at(run).back().job; }
+  // The last step of the unbroken row of training points from the job's start, of all attempts.
   std::int64_t TrainedThrough(const JobId& job) const;
 };
 
