@@ -1,5 +1,8 @@
 # No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
-.PHONY: build setup demo test lint sanitize bench package clean
+.PHONY: build setup demo test lint sanitize soak bench package clean
+
+# Simulated worlds of `make soak`: their number, or FROM-TO.
+SEEDS ?= 20000
 
 build: setup
 	cmake --preset default
@@ -28,6 +31,12 @@ sanitize: setup
 	cmake --preset thread
 	cmake --build --preset thread
 	ctest --preset thread
+
+soak: setup
+	cmake --preset default
+	cmake --build --preset soak
+	ETUDE_SIM_SEEDS=$(SEEDS) build/tests/sim_test
+	tests/sim/run_mutants
 
 bench: build
 	cmake -E make_directory build/bench

@@ -26,6 +26,7 @@ void Faults::Plan(absl::Duration until) {
   if (dice_.Chance(kKindIsThere)) SpoilWeather();
   if (dice_.Chance(kKindIsThere)) SpoilTrainers();
   Some(6, [this] { CutLink(); });
+  Some(4, [this] { StallStreams(); });
   Some(4, [this] { CrashCoordinator(); });
   Some(2, [this] { PauseCoordinator(); });
   Some(5, [this] { CrashWorker(); });
@@ -105,16 +106,34 @@ void Faults::SpoilTrainers() {
 void Faults::CutLink() {
   const int link = dice_.Between(0, static_cast<int>(workers_.size()));  // the last: the client's
   const int ways = dice_.Between(1, 3);
-  wire_.trace.Note(fmt::format("link {}: cut{}{}", link, (ways & 1) != 0 ? " up" : "",
-                               (ways & 2) != 0 ? " down" : ""));
   for (const Way way : {Way::kUp, Way::kDown}) {
     if ((ways & (way == Way::kUp ? 1 : 2)) == 0) continue;
-    wire_.network.Cut(link, way);
-    After(Length(absl::Milliseconds(200), absl::Seconds(40)), [this, link, way] {
-      wire_.trace.Note(fmt::format("link {}: heals", link));
-      wire_.network.Heal(link, way);
-    });
+    CutLink(link, way, Length(absl::Milliseconds(200), absl::Seconds(40)));
   }
+  wire_.trace.Count(ways == 3 ? "partition" : "one-way partition");
+}
+
+void Faults::CutLink(int link, Way way, absl::Duration length) {
+  wire_.trace.Note(fmt::format("link {}: cut {}", link, way == Way::kUp ? "up" : "down"));
+  wire_.network.Cut(link, way);
+  After(length, [this, link, way] {
+    wire_.trace.Note(fmt::format("link {}: heals", link));
+    wire_.network.Heal(link, way);
+  });
+}
+
+// Half of them are the beginning of something worse: what calls have told by then, streams have
+// not, and the worker's leases end.
+void Faults::StallStreams() {
+  const int link = dice_.Between(0, static_cast<int>(workers_.size()) - 1);
+  wire_.trace.Note(fmt::format("link {}: its streams stall", link));
+  wire_.trace.Count("stalled stream");
+  wire_.network.Stall(link, true);
+  After(dice_.Between(absl::Seconds(1), absl::Seconds(20)), [this, link] {
+    wire_.trace.Note(fmt::format("link {}: its streams move", link));
+    wire_.network.Stall(link, false);
+    if (dice_.Chance(0.5)) CutLink(link, Way::kUp, absl::Seconds(15));
+  });
 }
 
 // Half of them at the worst moment.
@@ -145,7 +164,9 @@ void Faults::PauseCoordinator() {
 
 void Faults::CrashWorker() {
   SimWorker& worker = AnyWorker();
-  worker.Crash(/*power=*/dice_.Chance(0.3));
+  const bool power = dice_.Chance(0.3);
+  if (worker.running()) wire_.trace.Count(power ? "power loss" : "worker crash");
+  worker.Crash(power);
   After(Length(absl::Milliseconds(50), absl::Seconds(30)), [&worker] { worker.Start(); });
 }
 
@@ -178,12 +199,14 @@ void Faults::SpoilLog() { AnyWorker().SpoilLog(); }
 void Faults::JumpWall() {
   const absl::Duration by = dice_.Between(-absl::Hours(24 * 400), absl::Hours(24 * 400));
   wire_.trace.Note("wall time jumps");
+  wire_.trace.Count("clock jump");
   coordinator_clock_.JumpWall(by);
   AnyWorker().clock().JumpWall(-by);
 }
 
 void Faults::SlowCommits() {
   wire_.trace.Note("commits are slow");
+  wire_.trace.Count("slow disk");
   wire_.coordinator.set_commit_time(
       {absl::Milliseconds(50), Length(absl::Seconds(1), absl::Seconds(9))});
   After(Length(absl::Seconds(2), absl::Seconds(20)), [this] {

@@ -36,6 +36,8 @@ class Faults {
   void SpoilWeather();
   void SpoilTrainers();
   void CutLink();
+  void CutLink(int link, Way way, absl::Duration length);
+  void StallStreams();
   void CrashCoordinator();
   void CrashNow();
   void PauseCoordinator();

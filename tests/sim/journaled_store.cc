@@ -70,15 +70,18 @@ absl::Status JournaledStore::Commit(std::span<const Change> changes) {
   trace_.Note(fmt::format("store: commit {} changes", changes.size()));
   if (trouble_.full) {
     trace_.Note("store: the disk is full");
+    trace_.Count("full disk");
     return ResourceExhausted("planned: the disk is full");
   }
   if (trouble_.fail_commit == 0 || !dice_.Chance(trouble_.fail_commit)) return Apply(changes);
   if (dice_.Chance(kFailsAfterApplying)) {
     trace_.Note("store: took it, and says it failed");
+    trace_.Count("commit that failed too late");
     RETURN_IF_ERROR(Apply(changes));
     MakeDurable();
   } else {
     trace_.Note("store: failed");
+    trace_.Count("failed commit");
     failed_ = CommittedBatch{{changes.begin(), changes.end()}, timeline_.elapsed()};
   }
   return Unavailable("planned: the disk failed");
@@ -87,6 +90,7 @@ absl::Status JournaledStore::Commit(std::span<const Change> changes) {
 absl::StatusOr<StoredState> JournaledStore::Load() {
   if (trouble_.fail_load > 0 && dice_.Chance(trouble_.fail_load)) {
     trace_.Note("store: cannot be read");
+    trace_.Count("failed load");
     return Unavailable("planned: the disk cannot be read");
   }
   return store_->Load();
@@ -115,6 +119,7 @@ void JournaledStore::Crash() {
     Tear();
   } else if (applied_ && !dice_.Chance(kAppliedIsKept)) {
     trace_.Note("store: the batch in flight is lost");
+    trace_.Count("storage cut back");
     applied_.reset();
     Rebuild();
   } else {
@@ -123,6 +128,7 @@ void JournaledStore::Crash() {
   }
   if (failed_ && dice_.Chance(kFailedIsFound)) {
     trace_.Note("store: the batch that failed is there after all");
+    trace_.Count("failed batch found");
     const CommittedBatch found = *std::exchange(failed_, std::nullopt);
     if (Apply(found.changes).ok()) MakeDurable();
   }

@@ -10,7 +10,7 @@
 namespace etude {
 namespace {
 
-// A cut is tried again so often before the connection is given up.
+// A cut, or a stall, is tried again so often before the connection is given up.
 constexpr int kLongestWait = 20;
 constexpr absl::Duration kTryAgain = absl::Seconds(1);
 // A stream may break without any other reason: a router, a proxy.
@@ -43,7 +43,7 @@ void PointStream::Await(Way way) {
 void PointStream::Arrive(Way way) {
   if (broken_) return;
   Lane& lane = LaneOf(way);
-  if (network_.IsCut(link_, way)) {
+  if (network_.IsCut(link_, way) || network_.IsStalled(link_)) {
     if (++lane.waited > kLongestWait) return Break();
     return timeline_.After(kTryAgain, [self = shared_from_this(), way] { self->Arrive(way); });
   }

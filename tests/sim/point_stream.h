@@ -44,8 +44,8 @@ class PointStream : public std::enable_shared_from_this<PointStream> {
   void Carry(Way way, Action arrive);
   // Waits for the time of the lane's first message.
   void Await(Way way);
-  // Lets the first message arrive; tries again while the link is cut, and breaks if that takes too
-  // long.
+  // Lets the first message arrive; tries again while the link is cut or stalled, and breaks if that
+  // takes too long.
   void Arrive(Way way);
   Lane& LaneOf(Way way) { return lanes_[static_cast<int>(way)]; }
   void Take(const Transport::PointsBatch& batch);

@@ -50,6 +50,7 @@ void SimCoordinator::Start() {
 
 void SimCoordinator::Crash() {
   trace_.Note("coordinator: dies");
+  trace_.Count("coordinator crash");
   ++process_;
   running_ = busy_ = paused_ = stale_ = false;
   waiting_.clear();
@@ -67,6 +68,7 @@ void SimCoordinator::Crash() {
 void SimCoordinator::Pause() {
   if (!running_ || std::exchange(paused_, true)) return;
   trace_.Note("coordinator: stops");
+  trace_.Count("coordinator pause");
 }
 
 void SimCoordinator::Continue() {

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/timeline.h"
+#include "tests/sim/trace.h"
 
 namespace etude {
 
@@ -26,8 +27,8 @@ class SimNetwork {
  public:
   static constexpr absl::Duration kLongestDelay = absl::Seconds(8);
 
-  SimNetwork(Timeline& timeline, const Dice& dice, int links)
-      : timeline_(timeline), dice_(dice), links_(static_cast<std::size_t>(links)) {}
+  SimNetwork(Timeline& timeline, Trace& trace, const Dice& dice, int links)
+      : timeline_(timeline), trace_(trace), dice_(dice), links_(static_cast<std::size_t>(links)) {}
 
   void set_weather(const NetworkWeather& weather) { weather_ = weather; }
   void Cut(int link, Way way) { Find(link, way).cut = true; }
@@ -35,6 +36,9 @@ class SimNetwork {
   void Heal(int link, Way way);
   void HealAll();
   bool IsCut(int link, Way way) { return Find(link, way).cut; }
+  // Nothing moves on the link's streams, while its calls pass.
+  void Stall(int link, bool stalled) { Find(link, Way::kUp).stalled = stalled; }
+  bool IsStalled(int link) { return Find(link, Way::kUp).stalled; }
 
   // One message: runs `deliver` later, once, twice or never. A message into a cut is lost or comes
   // when the cut heals, as what TCP sends again.
@@ -44,13 +48,18 @@ class SimNetwork {
  private:
   struct Direction {
     bool cut = false;
+    bool stalled = false;
+    absl::Duration latest;  // arrival of what was sent so far
     std::vector<std::function<void()>> kept;
   };
   Direction& Find(int link, Way way) {
     return links_.at(static_cast<std::size_t>(link)).at(static_cast<std::size_t>(way));
   }
 
+  void Carry(Direction& direction, absl::Duration delay, std::function<void()> deliver);
+
   Timeline& timeline_;
+  Trace& trace_;
   Dice dice_;
   NetworkWeather weather_;
   std::vector<std::array<Direction, 2>> links_;

@@ -66,17 +66,24 @@ void SimSpawner::Say(TrainerId id, const Event& event, absl::Duration delay) {
   trainer.said_at = std::max(trainer.said_at, timeline_.elapsed() + delay);
   const absl::Duration wait = trainer.said_at - timeline_.elapsed();
   const bool message = std::holds_alternative<TrainerSaid>(event);
-  if (message && dice_.Chance(trouble_.say_twice)) Later(wait, [=, this] { deliver_(event); });
+  if (message && dice_.Chance(trouble_.say_twice)) {
+    trace_.Count("message said twice");
+    Later(wait, [=, this] { deliver_(event); });
+  }
   Later(wait, [=, this] { deliver_(event); });
 }
 
 // Orders.
 
 absl::StatusOr<TrainerId> SimSpawner::Spawn(int) {
-  if (dice_.Chance(trouble_.fail_spawn)) return Unavailable("no process can be made");
+  if (dice_.Chance(trouble_.fail_spawn)) {
+    trace_.Count("failed spawn");
+    return Unavailable("no process can be made");
+  }
   const TrainerId id = ++last_;
   trainers_[id] = Trainer{};
   if (dice_.Chance(trouble_.fail_start)) {
+    trace_.Count("failed start");
     Later(absl::Milliseconds(50), [this, id] { Die(id, {.code = 127}); });
     return id;
   }
@@ -108,7 +115,9 @@ void SimSpawner::Die(TrainerId id, const TrainerExit& exit) {
 
 void SimSpawner::CrashOne(const TrainerExit& exit) {
   for (const auto& [id, trainer] : trainers_) {
-    if (trainer.training != nullptr) return Die(id, exit);
+    if (trainer.training == nullptr) continue;
+    trace_.Count("trainer crash");
+    return Die(id, exit);
   }
 }
 
@@ -129,6 +138,7 @@ void SimSpawner::StartJob(TrainerId id, const JobMessage& job) {
   trainer.checkpoint_at = clock_.MonotonicNow() + job.checkpoint_every;
   trace_.Note(fmt::format("trains {}#{} from {}", JobName(job.job), job.attempt, job.start_step));
   if (dice_.Chance(trouble_.diverge)) {
+    trace_.Count("divergence");
     trainer.training->End(JobOutcome::kDiverged, "the loss is not finite");
     return SayDone(id, JobOutcome::kDiverged);
   }
@@ -143,6 +153,7 @@ void SimSpawner::Train(TrainerId id, Trainer& trainer) {
   const JobMessage& job = training.job();
   if (!FileExists(LogOf(training))) return oracle_.LostDirectory(job.job, job.attempt);
   if (dice_.Chance(trouble_.bad_disk)) {
+    trace_.Count("full disk of a worker");
     const JobMessage failed = job;
     trainer.training.reset();
     return SayFailed(id, failed, absl::StatusCode::kResourceExhausted);
@@ -170,7 +181,7 @@ void SimSpawner::Checkpoint(Trainer& trainer, CheckpointKind kind) {
 void SimSpawner::Stop(TrainerId id, Trainer& trainer, StopKind kind) {
   if (trainer.ending) return;
   trainer.hung = trainer.hung || dice_.Chance(trouble_.hang);
-  if (trainer.hung) return;
+  if (trainer.hung) return trace_.Count("hung trainer");
   if (kind != StopKind::kCancel) Checkpoint(trainer, CheckpointKind::kResume);
   if (kind == StopKind::kCheckpoint) return;
   const bool cancel = kind == StopKind::kCancel;

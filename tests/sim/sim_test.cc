@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,37 @@ using Seeds = std::pair<std::uint64_t, std::uint64_t>;  // first and last
 
 constexpr Seeds kSeeds = {1, 2000};
 // Fewer worlds need not show everything.
-constexpr std::uint64_t kManySeeds = 100;
+constexpr std::uint64_t kManySeeds = 1000;
+constexpr const char* kFaults[] = {"drop",
+                                   "duplicate",
+                                   "delay",
+                                   "reorder",
+                                   "partition",
+                                   "one-way partition",
+                                   "stalled stream",
+                                   "coordinator crash",
+                                   "coordinator pause",
+                                   "storage cut back",
+                                   "failed batch found",
+                                   "failed commit",
+                                   "commit that failed too late",
+                                   "failed load",
+                                   "slow disk",
+                                   "full disk",
+                                   "clock jump",
+                                   "worker crash",
+                                   "power loss",
+                                   "lost machine",
+                                   "worker pause",
+                                   "stop",
+                                   "spoilt log",
+                                   "failed spawn",
+                                   "failed start",
+                                   "trainer crash",
+                                   "hung trainer",
+                                   "message said twice",
+                                   "divergence",
+                                   "full disk of a worker"};
 
 Seeds AskedSeeds() {
   const char* asked = std::getenv("ETUDE_SIM_SEEDS");
@@ -60,6 +91,7 @@ class SimTest : public testing::Test {
 TEST_F(SimTest, EverySeedKeepsThePromises) {
   const auto [first, last] = AskedSeeds();
   WorldEnd::Tally all;
+  std::map<std::string, int> faults;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const WorldEnd end = Run(seed);
     ASSERT_EQ(end.violation, "") << HowToRepeat(seed) << "\n" << end.last_lines;
@@ -68,8 +100,13 @@ TEST_F(SimTest, EverySeedKeepsThePromises) {
     all.resumed += end.tally.resumed;
     all.superseded += end.tally.superseded;
     all.crashed += end.tally.crashed;
+    for (const auto& [fault, count] : end.faults) faults[fault] += count;
   }
   if (last - first < kManySeeds) return;
+  for (const char* fault : kFaults) {
+    EXPECT_GT(faults[fault], 0) << "no " << fault;
+    RecordProperty(fault, faults[fault]);
+  }
   for (const int count : {all.succeeded, all.predicted, all.resumed, all.superseded, all.crashed}) {
     EXPECT_GT(count, 0) << "worlds in which little happens show little";
   }

@@ -73,6 +73,7 @@ void SimWorker::Crash(bool power) {
 
 void SimWorker::Lose() {
   Crash(/*power=*/true);
+  wire_.trace.Count("lost machine");
   lost_ = true;
 }
 
@@ -97,6 +98,7 @@ void SimWorker::CutLogs() {
 void SimWorker::Pause(bool trainers_too) {
   if (!running() || paused_) return;
   Note(trainers_too ? "stops with its trainers" : "stops");
+  wire_.trace.Count("worker pause");
   paused_ = true;
   spawner_->set_stopped(trainers_too);
 }
@@ -112,6 +114,7 @@ void SimWorker::Continue() {
 void SimWorker::AskToStop() {
   if (!running() || paused_) return;
   Note("is asked to stop");
+  wire_.trace.Count("stop");
   Deliver(StopAsked{});
 }
 
@@ -125,6 +128,7 @@ void SimWorker::SpoilLog() {
   if (!running()) return;
   for (const SimSpawner::Log& log : spawner_->Logs()) {
     oracle_.LostLog(log.job, log.attempt);
+    wire_.trace.Count("spoilt log");
     const auto size = static_cast<int>(std::filesystem::file_size(log.path));
     const int place = dice_.Between(0, size - 1);
     Note(fmt::format("byte {} of a log of {} is spoilt", place, size));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 
 #include "tests/sim/timeline.h"
@@ -18,6 +19,9 @@ class Trace {
 
   // `line` must not depend on anything but the seed: no path, no process id.
   void Note(const std::string& line);
+  // A fault of this kind has struck.
+  void Count(const std::string& fault) { ++faults_[fault]; }
+  const std::map<std::string, int>& faults() const { return faults_; }
   // 64-bit FNV-1a over all lines and their times.
   std::uint64_t hash() const { return hash_; }
   std::string Tail() const;
@@ -30,6 +34,7 @@ class Trace {
   const bool prints_;
   std::uint64_t hash_ = 0xcbf29ce484222325;
   std::deque<std::string> last_;
+  std::map<std::string, int> faults_;
 };
 
 }  // namespace etude

@@ -79,7 +79,7 @@ class World {
         coordinator_clock_(timeline_),
         coordinator_(Lenience(), timeline_, coordinator_clock_, store_, oracle_, trace_,
                      Dice(seed_, DiceOf::kCoordinator), options.bug),
-        network_(timeline_, Dice(seed_, DiceOf::kNetwork), worker_count_ + 1),
+        network_(timeline_, trace_, Dice(seed_, DiceOf::kNetwork), worker_count_ + 1),
         wire_{.timeline = timeline_,
               .network = network_,
               .coordinator = coordinator_,
@@ -149,7 +149,8 @@ class World {
     WorldEnd end{.violation = oracle_.violation(),
                  .trace_hash = trace_.hash(),
                  .last_lines = trace_.Tail(),
-                 .elapsed = timeline_.elapsed()};
+                 .elapsed = timeline_.elapsed(),
+                 .faults = trace_.faults()};
     const StoredFacts& facts = oracle_.facts();
     end.tally.predicted = static_cast<int>(facts.predicted.size());
     end.tally.attempts = static_cast<int>(facts.attempts.size());

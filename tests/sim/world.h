@@ -3,6 +3,7 @@
 #define ETUDE_TESTS_SIM_WORLD_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/time/time.h"
@@ -19,8 +20,9 @@ struct WorldOptions {
 struct WorldEnd {
   std::string violation;  // empty: every promise was kept
   std::uint64_t trace_hash = 0;
-  std::string last_lines;  // of the trace
-  absl::Duration elapsed;  // in the world
+  std::string last_lines;                  // of the trace
+  absl::Duration elapsed;                  // in the world
+  std::map<std::string, int> faults = {};  // how often each kind struck
   struct Tally {
     int succeeded = 0;   // runs
     int predicted = 0;   // held-out runs
