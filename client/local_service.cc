@@ -162,8 +162,11 @@ absl::Status LocalService::StartCoordinator() {
   }
   auto child = std::make_unique<Child>();
   child->name = "the coordinator";
-  child->arguments = {options_.program_dir + "/etude-coordinator", "--state", options_.state_dir,
-                      "--listen", options_.listen};
+  child->arguments = {options_.program_dir + "/etude-coordinator", "--state", options_.state_dir};
+  if (!options_.metrics.empty()) {
+    child->arguments.insert(child->arguments.end(), {"--metrics", options_.metrics});
+  }
+  child->arguments.insert(child->arguments.end(), {"--listen", options_.listen});
   child->log_path = options_.state_dir + "/logs/coordinator.log";
   RETURN_IF_ERROR(Launch(*child));
   Child& coordinator = *child;

@@ -32,6 +32,7 @@ struct LocalServiceOptions {
   std::string listen;     // "127.0.0.1:7433"; port 0 lets the system choose
   int workers = 1;        // one slot and one thread each
   std::string program_dir;
+  std::string metrics = "";  // ADDRESS:PORT that the coordinator serves them at; empty: it does not
 };
 
 // One coordinator and its workers. A child that dies is started again after a delay that grows, and

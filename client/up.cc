@@ -22,6 +22,7 @@ struct UpFlags {
   int workers = 0;  // 0: one a core
   std::string state;
   std::string listen = kDefaultEndpoint;
+  std::string metrics;
 };
 
 int DefaultWorkers() {
@@ -59,8 +60,9 @@ absl::StatusOr<ExitCode> RunUp(Session& session, const UpFlags& flags) {
   Signals signals;
   const auto say = [&session](const std::string& line) { session.Say(line); };
   ASSIGN_OR_RETURN(const auto service,
-                   LocalService::Start({state, flags.listen, workers, session.world().program_dir},
-                                       signals, session.clock(), say));
+                   LocalService::Start(
+                       {state, flags.listen, workers, session.world().program_dir, flags.metrics},
+                       signals, session.clock(), say));
   RETURN_IF_ERROR(OfLocalFile(
       WriteStoredContext(context_path, {service->endpoint(), service->token_file(), state})));
   session.Print(UpReport(*service, state, workers));
@@ -96,6 +98,10 @@ void AddUp(CommandTree& tree) {
       ->type_name("DIR");
   command->add_option("--listen", flags->listen, "(default: 127.0.0.1:7433; port 0: any free one)")
       ->type_name("HOST:PORT");
+  command
+      ->add_option("--metrics", flags->metrics,
+                   "serve numbers for Prometheus there, to this machine (default: none)")
+      ->type_name("ADDRESS:PORT");
 }
 
 }  // namespace etude

@@ -36,6 +36,7 @@ constexpr TextKey kTexts[] = {
     {"state", &CoordinatorConfig::state_dir},   {"listen", &CoordinatorConfig::listen},
     {"tls_cert", &CoordinatorConfig::tls_cert}, {"tls_key", &CoordinatorConfig::tls_key},
     {"tls_ca", &CoordinatorConfig::tls_ca},     {"token_file", &CoordinatorConfig::token_file},
+    {"metrics", &CoordinatorConfig::metrics},
 };
 
 struct CountKey {

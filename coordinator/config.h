@@ -19,6 +19,7 @@ struct CoordinatorConfig {
   std::string tls_key;
   std::string tls_ca;
   std::string token_file;
+  std::string metrics;  // ADDRESS:PORT of this machine for Prometheus; empty: none is served
   LogLevel log_level = LogLevel::kInfo;
   int min_free_mib = 64;  // with less on the disk it is read-only; 0: until it is full
   SchedulerOptions scheduler;

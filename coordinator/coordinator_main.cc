@@ -26,6 +26,8 @@ constexpr char kExamples[] =
     "      state in $ETUDE_STATE or ~/.local/state/etude, port 7433 of this machine\n"
     "  etude-coordinator --state /srv/etude --listen 127.0.0.1:0\n"
     "      any free port; /srv/etude/endpoint then names it\n"
+    "  etude-coordinator --metrics 127.0.0.1:7434\n"
+    "      and numbers for Prometheus: curl http://127.0.0.1:7434/metrics\n"
     "  etude-coordinator --listen 0.0.0.0:7433 --tls-cert tls/server.pem --tls-key tls/server.key\n"
     "      --tls-ca tls/ca.pem --token-file tls/tokens\n"
     "      for other machines; without all four of them it refuses\n";
@@ -55,7 +57,8 @@ absl::StatusOr<CoordinatorConfig> MakeConfig(const Flags& flags) {
   }
   for (const auto field :
        {&CoordinatorConfig::state_dir, &CoordinatorConfig::listen, &CoordinatorConfig::tls_cert,
-        &CoordinatorConfig::tls_key, &CoordinatorConfig::tls_ca, &CoordinatorConfig::token_file}) {
+        &CoordinatorConfig::tls_key, &CoordinatorConfig::tls_ca, &CoordinatorConfig::token_file,
+        &CoordinatorConfig::metrics}) {
     if (!(flags.given.*field).empty()) config.*field = flags.given.*field;
   }
   if (config.state_dir.empty()) config.state_dir = DefaultStateDir();
@@ -102,6 +105,9 @@ int RunDaemon(const Flags& flags) {
   const auto daemon = Daemon::Start(*config, SystemClock());
   if (!daemon.ok()) return Complain(daemon.status());
   fmt::print("etude-coordinator listening on {}\n", (*daemon)->endpoint());
+  if (!(*daemon)->metrics_endpoint().empty()) {
+    fmt::print("metrics at http://{}/metrics\n", (*daemon)->metrics_endpoint());
+  }
   std::fflush(stdout);
   WaitForSignal(signals);
   (*daemon)->Stop();
@@ -122,6 +128,9 @@ int main(int argc, char** argv) {
   app.add_option("--tls-ca", flags.given.tls_ca, "whose certificates callers must show");
   app.add_option("--token-file", flags.given.token_file,
                  "hashed tokens and their roles: etude token new writes it");
+  app.add_option(
+      "--metrics", flags.given.metrics,
+      "ADDRESS:PORT of this machine: /metrics for Prometheus, and /healthz; default none");
   app.add_option("--config", flags.config, "settings, as in configs/coordinator.toml");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error");
   app.set_version_flag("--version", std::string("etude-coordinator ") + etude::kSoftwareVersion);

@@ -9,6 +9,7 @@
 
 #include <chrono>
 
+#include "coordinator/call_counts_service.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 
@@ -51,10 +52,11 @@ void LogGrpc(gpr_log_func_args* args) {
 
 }  // namespace
 
-CoordinatorService::CoordinatorService(ClientService::Parts parts)
+CoordinatorService::CoordinatorService(ClientService::Parts parts, CallCounts* calls)
     : worker_service_(parts.core, parts.blobs, parts.authentication),
       client_service_(parts),
-      blob_service_(parts.blobs, parts.authentication) {}
+      blob_service_(parts.blobs, parts.authentication),
+      calls_(calls) {}
 
 CoordinatorService::~CoordinatorService() { Stop(absl::ZeroDuration()); }
 
@@ -67,6 +69,7 @@ absl::Status CoordinatorService::Start(const std::string& address,
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetKeepalive(builder);
+  if (calls_ != nullptr) CountCalls(builder, *calls_);
   // Otherwise two coordinators would share a port, and each get some of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   int port = 0;

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/blob_service.h"
+#include "coordinator/call_counts.h"
 #include "coordinator/client_service.h"
 #include "coordinator/worker_service.h"
 #include "proto/tls.h"
@@ -20,8 +21,9 @@ namespace etude {
 // Thread-safe.
 class CoordinatorService {
  public:
-  // What the services are given must outlive this.
-  explicit CoordinatorService(ClientService::Parts parts);
+  // What the services are given must outlive this, and so must `calls`, which counts every call
+  // unless it is null.
+  explicit CoordinatorService(ClientService::Parts parts, CallCounts* calls = nullptr);
   ~CoordinatorService();
 
   // Listens on `address`, HOST:PORT; port 0 picks a free one. kAlreadyExists: the port is taken.
@@ -40,6 +42,7 @@ class CoordinatorService {
   WorkerService worker_service_;
   ClientService client_service_;
   BlobService blob_service_;
+  CallCounts* const calls_;
   std::string endpoint_;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -285,6 +285,22 @@ std::string Core::ReadOnlyReason() const {
   return read_only_reason_;
 }
 
+Core::Load Core::CurrentLoad() const {
+  const MutexLock lock(mutex_);
+  Load load = load_;
+  load.events = events_.size();
+  load.points = queued_points_;
+  load.heartbeats = heartbeats_.size();
+  return load;
+}
+
+void Core::NoteLoad() {
+  const Scheduler::Counts counts = scheduler_.Count();
+  const MutexLock lock(mutex_);
+  load_.counts = counts;
+  load_.parked_acquires = parked_.size();
+}
+
 std::uint64_t Core::commits() const {
   const MutexLock lock(mutex_);
   return commits_;
@@ -343,6 +359,8 @@ Core::Batch Core::AwaitWork() {
     batch.events.push_back(std::move(events_.front()));
     events_.pop_front();
   }
+  load_.events_taken += batch.events.size();
+  load_.heartbeats_taken += batch.heartbeats.size();
   return batch;
 }
 
@@ -394,6 +412,7 @@ void Core::Process(const std::vector<Event>& events, const Moment& now) {
     const bool may_answer = ticks || !events.empty() || scheduler_.HasQueuedJobs();
     if (may_answer || now.monotonic >= parked_until_) ServeParked(now, changes, answers);
     commit = Commit(changes, now);
+    if (ticks) NoteLoad();
   } else {
     heartbeat_changes_ = std::move(changes);
   }

@@ -97,6 +97,19 @@ class Core {
   // Whether the store refuses writes, and why; empty: it does not.
   std::string ReadOnlyReason() const;
 
+  // What waits now, what was taken since the start, and what there was at the last tick. Waits for
+  // no decision and no commit.
+  struct Load {
+    std::size_t events = 0;
+    std::size_t points = 0;
+    std::size_t heartbeats = 0;
+    std::uint64_t events_taken = 0;
+    std::uint64_t heartbeats_taken = 0;
+    std::size_t parked_acquires = 0;
+    Scheduler::Counts counts;
+  };
+  Load CurrentLoad() const;
+
   // How many batches have been committed. AwaitCommit returns once that is more than `seen`, or
   // after `timeout`, or when the core stops. AwaitStop: true if it stops within `timeout`.
   std::uint64_t commits() const;
@@ -146,6 +159,7 @@ class Core {
   absl::Status Rebuild(const Moment& now);
   bool MayCommit(const Moment& now);
   void RefuseAll(const absl::Status& status);
+  void NoteLoad();
   Moment Now();
 
   const CoreOptions options_;
@@ -171,6 +185,7 @@ class Core {
   std::uint64_t commits_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::string read_only_reason_ ABSL_GUARDED_BY(mutex_);
+  Load load_ ABSL_GUARDED_BY(mutex_);  // but for what the queues say themselves
 
   std::jthread thread_;  // last, so that it is joined first
 };

@@ -4,9 +4,12 @@
 
 #include <utility>
 
+#include "coordinator/coordinator_metrics.h"
 #include "coordinator/coordinator_service.h"
 #include "coordinator/core.h"
 #include "coordinator/forecaster.h"
+#include "coordinator/measured_store.h"
+#include "coordinator/metrics_server.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
@@ -38,17 +41,24 @@ absl::StatusOr<std::string> SqliteVersion(const std::string& store_path) {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const CoordinatorConfig& config,
                                                       Clock& clock) {
   RETURN_IF_ERROR(CheckListenAddress(config.listen, config.guarded()));
+  if (!config.metrics.empty()) RETURN_IF_ERROR(CheckMetricsAddress(config.metrics));
   ASSIGN_OR_RETURN(const std::optional<TlsIdentity> tls,
                    ReadTls({config.tls_cert, config.tls_key, config.tls_ca}));
   std::unique_ptr<Daemon> daemon(new Daemon(config, clock));
   RETURN_IF_ERROR(daemon->OpenState());
   RETURN_IF_ERROR(daemon->Serve(tls));
+  RETURN_IF_ERROR(daemon->ServeMetrics());
   daemon->forecaster_ = std::make_unique<Forecaster>(*daemon->core_, *daemon->reader_);
-  daemon->collector_ = std::jthread([daemon = daemon.get()] { daemon->CollectBlobs(); });
+  daemon->collector_ = std::jthread([daemon = daemon.get()] { daemon->TendBlobs(); });
   return daemon;
 }
 
-Daemon::Daemon(const CoordinatorConfig& config, Clock& clock) : config_(config), clock_(clock) {}
+Daemon::Daemon(const CoordinatorConfig& config, Clock& clock)
+    : config_(config),
+      clock_(clock),
+      metrics_(std::make_unique<CoordinatorMetrics>(MetricsFacts{kSoftwareVersion, config.state_dir,
+                                                                 config.state_dir + kStoreFile,
+                                                                 ToMicros(clock.Now())})) {}
 
 absl::Status Daemon::OpenState() {
   RETURN_IF_ERROR(MakeDirectories(config_.state_dir, kOwnerOnlyDirectory));
@@ -68,9 +78,10 @@ absl::Status Daemon::OpenState() {
   }
   guarded_store_ = std::make_unique<FreeSpaceStore>(*store_, config_.state_dir,
                                                     std::int64_t{config_.min_free_mib} << 20);
+  measured_store_ = std::make_unique<MeasuredStore>(*guarded_store_, clock_, metrics_->store());
   CoreOptions options;
   options.scheduler = config_.scheduler;
-  ASSIGN_OR_RETURN(core_, Core::Start(options, clock_, *guarded_store_));
+  ASSIGN_OR_RETURN(core_, Core::Start(options, clock_, *measured_store_));
   return absl::OkStatus();
 }
 
@@ -82,9 +93,30 @@ absl::Status Daemon::Serve(const std::optional<TlsIdentity>& tls) {
   facts.state_dir = config_.state_dir;
   facts.started_at_us = ToMicros(clock_.Now());
   service_ = std::make_unique<CoordinatorService>(
-      ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts});
+      ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts},
+      config_.metrics.empty() ? nullptr : &metrics_->calls());
   RETURN_IF_ERROR(service_->Start(config_.listen, tls));
   return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
+}
+
+absl::Status Daemon::ServeMetrics() {
+  if (config_.metrics.empty()) return absl::OkStatus();
+  const MetricsServer::Answers answers = {
+      [this] { return metrics_->Text(core_->CurrentLoad(), !Trouble().empty()); },
+      [this] { return Trouble(); }};
+  ASSIGN_OR_RETURN(metrics_server_, MetricsServer::Start(config_.metrics, answers, {}));
+  LogInfo("metrics at http://" + metrics_endpoint() + "/metrics");
+  return absl::OkStatus();
+}
+
+// Why the store takes no writes; empty if it does.
+std::string Daemon::Trouble() const {
+  const std::string reason = core_->ReadOnlyReason();
+  return reason.empty() ? MessageOf(guarded_store_->CheckSpace()) : reason;
+}
+
+std::string Daemon::metrics_endpoint() const {
+  return metrics_server_ == nullptr ? "" : metrics_server_->endpoint();
 }
 
 Daemon::~Daemon() { Stop(); }
@@ -92,6 +124,7 @@ Daemon::~Daemon() { Stop(); }
 const std::string& Daemon::endpoint() const { return service_->endpoint(); }
 
 void Daemon::Stop() {
+  metrics_server_.reset();
   if (core_ != nullptr) core_->Stop();
   forecaster_.reset();
   if (collector_.joinable()) collector_.join();
@@ -103,20 +136,27 @@ void Daemon::Stop() {
   store_.reset();
 }
 
+void Daemon::TendBlobs() {
+  absl::Time collected = clock_.MonotonicNow();
+  do {
+    if (!config_.metrics.empty()) {
+      metrics_->SetBlobBytes(BytesUnder(config_.state_dir + kBlobsDirectory));
+    }
+    if (clock_.MonotonicNow() - collected < kCollectBlobsEvery) continue;
+    collected = clock_.MonotonicNow();
+    CollectBlobs();
+  } while (!core_->AwaitStop(kMeasureBlobsEvery));
+}
+
 // A blob that is not named by any row yet may be about to be: only old ones go.
 void Daemon::CollectBlobs() {
-  while (!core_->AwaitStop(kCollectBlobsEvery)) {
-    const absl::StatusOr<std::vector<std::string>> referenced = reader_->ReferencedBlobs();
-    if (!referenced.ok()) {
-      LogWarning("collect blobs: " + referenced.status().ToString());
-      continue;
-    }
-    const absl::StatusOr<int> removed =
-        blobs_->Collect(*referenced, clock_.Now() - kMinUnreferencedAge);
-    if (!removed.ok()) LogWarning("collect blobs: " + removed.status().ToString());
-    if (removed.ok() && *removed > 0) {
-      LogInfo("removed " + std::to_string(*removed) + " blobs that nothing names");
-    }
+  const absl::StatusOr<std::vector<std::string>> referenced = reader_->ReferencedBlobs();
+  if (!referenced.ok()) return LogWarning("collect blobs: " + referenced.status().ToString());
+  const absl::StatusOr<int> removed =
+      blobs_->Collect(*referenced, clock_.Now() - kMinUnreferencedAge);
+  if (!removed.ok()) LogWarning("collect blobs: " + removed.status().ToString());
+  if (removed.ok() && *removed > 0) {
+    LogInfo("removed " + std::to_string(*removed) + " blobs that nothing names");
   }
 }
 

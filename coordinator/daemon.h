@@ -1,5 +1,5 @@
 // The coordinator as a whole: state directory, store, core, server, forecasts of held-out runs, and
-// the hourly collection of blobs.
+// the hourly collection of blobs, and metrics if they are asked for.
 #ifndef ETUDE_COORDINATOR_DAEMON_H_
 #define ETUDE_COORDINATOR_DAEMON_H_
 
@@ -17,14 +17,18 @@
 
 namespace etude {
 
-class Core;
+class CoordinatorMetrics;
 class CoordinatorService;
+class Core;
 class Forecaster;
+class FreeSpaceStore;
+class MetricsServer;
 struct TlsIdentity;
 
 inline constexpr char kSoftwareVersion[] = "0.1.0";
 inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: HOST:PORT
 inline constexpr absl::Duration kCollectBlobsEvery = absl::Hours(1);
+inline constexpr absl::Duration kMeasureBlobsEvery = absl::Minutes(5);
 inline constexpr absl::Duration kMinUnreferencedAge = absl::Hours(1);
 inline constexpr absl::Duration kStopPatience = absl::Seconds(5);
 
@@ -39,6 +43,8 @@ class Daemon {
   ~Daemon();
 
   const std::string& endpoint() const;
+  // ADDRESS:PORT of its metrics; empty if it serves none.
+  std::string metrics_endpoint() const;
   // Ends open calls and closes the store, within 10 s. Workers go on training and come back later.
   void Stop();
 
@@ -46,18 +52,24 @@ class Daemon {
   Daemon(const CoordinatorConfig& config, Clock& clock);
   absl::Status OpenState();
   absl::Status Serve(const std::optional<TlsIdentity>& tls);
+  absl::Status ServeMetrics();
+  std::string Trouble() const;
+  void TendBlobs();
   void CollectBlobs();
 
   const CoordinatorConfig config_;
   Clock& clock_;
+  std::unique_ptr<CoordinatorMetrics> metrics_;
   std::unique_ptr<Authentication> authentication_;
   std::unique_ptr<ResultsStore> store_;
-  std::unique_ptr<ResultsStore> guarded_store_;  // the same, while there is space
+  std::unique_ptr<FreeSpaceStore> guarded_store_;  // the same, while there is space
+  std::unique_ptr<ResultsStore> measured_store_;   // the same, counted
   std::unique_ptr<ResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
   std::unique_ptr<Forecaster> forecaster_;
+  std::unique_ptr<MetricsServer> metrics_server_;
   std::jthread collector_;
 };
 

@@ -227,6 +227,7 @@ RunEntry& Scheduler::InsertRun(Run run) {
   entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
   if (BranchStep(entry.run.config) > 0) trunks_.emplace(TrunkHash(entry.run.config), &entry);
+  ++runs_by_state_[static_cast<std::size_t>(entry.run.state)];
   return entry;
 }
 
@@ -523,6 +524,8 @@ void Scheduler::CancelRun(RunEntry& run, const std::string& reason, const Moment
 void Scheduler::ChangeRun(RunEntry& run, RunState state, const std::string& reason,
                           const Moment& now, Changes& changes, std::optional<RunResult> result) {
   const RunState before = run.run.state;
+  --runs_by_state_[static_cast<std::size_t>(before)];
+  ++runs_by_state_[static_cast<std::size_t>(state)];
   run.run.state = state;
   run.run.reason = reason;
   run.run.result = result;
@@ -757,12 +760,15 @@ Scheduler::Counts Scheduler::Count() const {
   Counts counts;
   for (const auto& [id, sweep] : sweeps_) {
     counts.active_sweeps += sweep.sweep.state == SweepState::kActive ? 1 : 0;
+    ++counts.sweeps[static_cast<std::size_t>(sweep.sweep.state)];
   }
   for (const auto& [id, worker] : workers_) {
     counts.online_workers += worker.worker.state == WorkerState::kOnline ? 1 : 0;
+    ++counts.workers[static_cast<std::size_t>(worker.worker.state)];
   }
   counts.queued_jobs = static_cast<int>(queue_.size());
   counts.leased_jobs = static_cast<int>(leased_.size());
+  counts.runs = runs_by_state_;
   return counts;
 }
 

@@ -2,6 +2,7 @@
 #ifndef ETUDE_COORDINATOR_SCHEDULER_H_
 #define ETUDE_COORDINATOR_SCHEDULER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -245,6 +246,10 @@ class Scheduler {
     int queued_jobs = 0;
     int leased_jobs = 0;
     int online_workers = 0;
+    // By state, in the order of its enum.
+    std::array<std::int64_t, 4> workers = {};
+    std::array<std::int64_t, 3> sweeps = {};
+    std::array<std::int64_t, 5> runs = {};
   };
   Counts Count() const;
   bool HasQueuedJobs() const { return !queue_.empty(); }
@@ -339,6 +344,7 @@ class Scheduler {
   std::map<SweepId, SweepEntry> sweeps_;
   std::map<std::string, SweepId> sweep_names_;
   std::map<RunKey, RunEntry> runs_;
+  std::array<std::int64_t, 5> runs_by_state_ = {};
   std::map<JobId, JobEntry> jobs_;
   std::unordered_multimap<std::uint64_t, RunEntry*> trunks_;     // by TrunkHash
   std::map<std::pair<std::int64_t, JobId>, JobEntry*> orphans_;  // longest first

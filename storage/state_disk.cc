@@ -3,6 +3,10 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
 #include "lib/base/status.h"
 
 namespace etude {
@@ -29,17 +33,35 @@ std::string NetworkFileSystemOf(const std::string& directory) {
   return "";
 }
 
-absl::Status FreeSpaceStore::Commit(std::span<const Change> changes) {
+absl::StatusOr<std::int64_t> FreeBytesOf(const std::string& directory) {
   struct statvfs facts {};
-  if (statvfs(directory_.c_str(), &facts) == 0) {
-    const auto free_bytes =
-        static_cast<std::int64_t>(facts.f_bavail) * static_cast<std::int64_t>(facts.f_frsize);
-    if (free_bytes < min_free_bytes_) {
-      return ResourceExhausted(
-          std::to_string(free_bytes / kMib) + " MiB are free in " + directory_ +
-          ", and min_free_mib = " + std::to_string(min_free_bytes_ / kMib) + " are wanted");
-    }
+  if (statvfs(directory.c_str(), &facts) != 0) return FromErrno(errno, "statvfs " + directory);
+  return static_cast<std::int64_t>(facts.f_bavail) * static_cast<std::int64_t>(facts.f_frsize);
+}
+
+std::int64_t BytesUnder(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::int64_t bytes = 0;
+  std::error_code error;
+  fs::recursive_directory_iterator entry(directory, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    const auto size = entry->is_regular_file(gone) ? entry->file_size(gone) : 0;
+    if (!gone) bytes += static_cast<std::int64_t>(size);
   }
+  return bytes;
+}
+
+absl::Status FreeSpaceStore::CheckSpace() const {
+  const absl::StatusOr<std::int64_t> free_bytes = FreeBytesOf(directory_);
+  if (!free_bytes.ok() || *free_bytes >= min_free_bytes_) return absl::OkStatus();
+  return ResourceExhausted(std::to_string(*free_bytes / kMib) + " MiB are free in " + directory_ +
+                           ", and min_free_mib = " + std::to_string(min_free_bytes_ / kMib) +
+                           " are wanted");
+}
+
+absl::Status FreeSpaceStore::Commit(std::span<const Change> changes) {
+  RETURN_IF_ERROR(CheckSpace());
   return store_.Commit(changes);
 }
 

@@ -16,6 +16,12 @@ namespace etude {
 // its shared memory do not hold over a network, and a sync may be a promise only.
 std::string NetworkFileSystemOf(const std::string& directory);
 
+// Of the disk that `directory` is on, for those without special rights.
+absl::StatusOr<std::int64_t> FreeBytesOf(const std::string& directory);
+
+// Of all files in `directory` and below; those that come or go meanwhile may count or not.
+std::int64_t BytesUnder(const std::string& directory);
+
 // Refuses commits while fewer than `min_free_bytes` are free in `directory`, so that a disk that
 // fills up stops the coordinator while there is still room to look around and to back up.
 // kResourceExhausted: there are, and how many are wanted. Otherwise as the store.
@@ -26,6 +32,8 @@ class FreeSpaceStore final : public ResultsStore {
       : store_(store), directory_(directory), min_free_bytes_(min_free_bytes) {}
 
   absl::Status Commit(std::span<const Change> changes) override;
+  // Whether a commit would be let through now. Thread-safe.
+  absl::Status CheckSpace() const;
   absl::StatusOr<StoredState> Load() override { return store_.Load(); }
 
  private:

@@ -75,6 +75,9 @@ std::string BreachOf(const std::string& path, const std::string& line) {
     if (header == "sqlite3.h" && path.rfind("storage/sqlite", 0) != 0) {
       return "sqlite3.h belongs to storage/sqlite*";
     }
+    if (header.rfind("boost/", 0) == 0 && !EndsWith(StemOf(path), "_server")) {
+      return "Boost belongs to what serves HTTP, *_server.cc";
+    }
     if ((header.rfind("grpcpp/", 0) == 0 || EndsWith(header, ".pb.h")) && !MayUseGrpc(path)) {
       return "gRPC and protobuf belong to proto/, *_service, *_client and *_main";
     }
@@ -185,6 +188,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{"lib/models/trainer.h", "#include <ATen/ATen.h>"},
                     Planted{"coordinator/core.cc", "#include <sqlite3.h>"},
                     Planted{"coordinator/core.cc", "#include <grpcpp/server.h>"},
+                    Planted{"coordinator/core.cc", "#include <boost/asio.hpp>"},
                     Planted{"worker/agent.h", "#include \"etude/v1/worker.pb.h\""},
                     Planted{"lib/models/trainer.cc", "#include <fmt/format.h>"},
                     Planted{"tests/unit/worker/agent_test.cc", "std::this_thread::sleep_for(1s);"},

@@ -1,17 +1,24 @@
 #include "coordinator/daemon.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <limits>
 
 #include "etude/v1/client.grpc.pb.h"
 #include "lib/base/file.h"
 #include "lib/base/status.h"
 #include "proto/channel.h"
+#include "tests/support/http.h"
 
 namespace etude {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 class DaemonTest : public testing::Test {
  protected:
@@ -89,6 +96,71 @@ TEST_F(DaemonTest, AnAddressOfOtherMachinesIsRefusedBeforeAnythingIsMade) {
   config_.listen = "0.0.0.0:0";
   EXPECT_EQ(Daemon::Start(config_, SystemClock()).status().code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(FileExists(config_.state_dir));
+}
+
+// What Prometheus' own reader makes of the metrics, a sample a line.
+std::string Scrape(const std::string& endpoint) {
+  const char* configured = std::getenv("ETUDE_PYTHON");
+  const std::string python = configured != nullptr ? configured : ".deps/venv/bin/python3";
+  EXPECT_TRUE(FileExists(python)) << python << ": no such Python; run make setup";
+  const std::string line =
+      python + " tests/oracles/check_metrics.py http://" + endpoint + "/metrics 2>&1";
+  FILE* pipe = popen(line.c_str(), "r");
+  std::string samples;
+  char buffer[256];
+  while (fgets(buffer, sizeof(buffer), pipe) != nullptr) samples += buffer;
+  EXPECT_EQ(pclose(pipe), 0) << samples;
+  return samples;
+}
+
+TEST_F(DaemonTest, PrometheusReadsItsMetrics) {
+  config_.metrics = "127.0.0.1:0";
+  const auto daemon = Daemon::Start(config_, SystemClock());
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  const CoordinatorChannel channel(
+      {(*daemon)->endpoint(), *ReadTokenFile(config_.state_dir + "/token")});
+  const auto client = v1::ClientService::NewStub(channel.channel());
+  for (const char* run : {"0123456789", "abcdef"}) {
+    grpc::ClientContext context;
+    channel.Prepare(context, kDataDeadline);
+    v1::GetRunRequest request;
+    request.set_run(run);
+    v1::GetRunResponse response;
+    EXPECT_EQ(client->GetRun(&context, request, &response).error_code(), grpc::NOT_FOUND);
+  }
+  const std::string samples = Scrape((*daemon)->metrics_endpoint());
+  EXPECT_THAT(samples, HasSubstr("etude_rpcs_total{code=NOT_FOUND,method=GetRun} 2\n"));
+  EXPECT_THAT(samples, HasSubstr(std::string("etude_build_info{version=") + kSoftwareVersion));
+  EXPECT_THAT(samples, HasSubstr("etude_read_only{} 0\n"));
+  EXPECT_THAT(samples, HasSubstr("etude_workers{state=online} 0\n"));
+  EXPECT_THAT(samples, HasSubstr("etude_commit_duration_seconds_bucket{le=+Inf} "));
+  EXPECT_THAT(samples, Not(HasSubstr("etude_state_free_bytes{} 0\n")));
+  EXPECT_THAT(samples, Not(HasSubstr("etude_database_bytes{file=main} 0\n")));
+}
+
+TEST_F(DaemonTest, ItsHealthIsThatOfTheStore) {
+  config_.metrics = "127.0.0.1:0";
+  const std::string request = "GET /healthz HTTP/1.0\r\n\r\n";
+  {
+    const auto daemon = Daemon::Start(config_, SystemClock());
+    ASSERT_TRUE(daemon.ok()) << daemon.status();
+    EXPECT_THAT(HttpExchange((*daemon)->metrics_endpoint(), request), HasSubstr(" 200 OK\r\n"));
+  }
+  config_.min_free_mib = std::numeric_limits<int>::max();
+  const auto daemon = Daemon::Start(config_, SystemClock());
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  const std::string answer = HttpExchange((*daemon)->metrics_endpoint(), request);
+  EXPECT_THAT(answer, HasSubstr(" 503 "));
+  EXPECT_THAT(answer, HasSubstr("min_free_mib"));
+  EXPECT_THAT(Scrape((*daemon)->metrics_endpoint()), HasSubstr("etude_read_only{} 1\n"));
+}
+
+TEST_F(DaemonTest, MetricsAreServedToThisMachineAlone) {
+  config_.metrics = "0.0.0.0:0";
+  const auto daemon = Daemon::Start(config_, SystemClock());
+  EXPECT_EQ(daemon.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(daemon.status()), HasSubstr("--metrics 127.0.0.1:0"));
   EXPECT_FALSE(FileExists(config_.state_dir));
 }
 

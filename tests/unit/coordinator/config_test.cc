@@ -19,6 +19,7 @@ TEST(CoordinatorConfigTest, TheShippedFileHoldsTheDefaults) {
   ASSERT_TRUE(Apply(*toml, config).ok());
   const SchedulerOptions defaults;
   EXPECT_EQ(config.listen, CoordinatorConfig().listen);
+  EXPECT_EQ(config.metrics, "");
   EXPECT_EQ(config.scheduler.heartbeat, defaults.heartbeat);
   EXPECT_EQ(config.scheduler.lease, defaults.lease);
   EXPECT_EQ(config.scheduler.grace, defaults.grace);
@@ -33,11 +34,12 @@ TEST(CoordinatorConfigTest, TheShippedFileHoldsTheDefaults) {
 TEST(CoordinatorConfigTest, EveryKeyIsTaken) {
   CoordinatorConfig config;
   ASSERT_TRUE(Apply("state = \"/s\"\nlisten = \"127.0.0.1:1\"\nlog_level = \"error\"\n"
-                    "lease_s = 3\nquarantine_after = 7\n",
+                    "metrics = \"127.0.0.1:2\"\nlease_s = 3\nquarantine_after = 7\n",
                     config)
                   .ok());
   EXPECT_EQ(config.state_dir, "/s");
   EXPECT_EQ(config.listen, "127.0.0.1:1");
+  EXPECT_EQ(config.metrics, "127.0.0.1:2");
   EXPECT_EQ(config.log_level, LogLevel::kError);
   EXPECT_EQ(config.scheduler.lease, absl::Seconds(3));
   EXPECT_EQ(config.scheduler.quarantine_after, 7);

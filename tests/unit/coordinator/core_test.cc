@@ -142,6 +142,23 @@ TEST_F(CoreTest, ALongPollIsAnsweredWhenAJobAppears) {
   EXPECT_EQ(acquired->assignment->job, job_);
 }
 
+TEST_F(CoreTest, WhatWaitsIsSeenWhileACommitTakesItsTime) {
+  gated_.Open(false);
+  Reply<absl::StatusOr<std::vector<Directive>>> registered;
+  core_->Register(MakeWorker("w"), {}, registered.done());
+  gated_.AwaitCommit();
+  Reply<absl::StatusOr<bool>> reported;
+  core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 7), reported.done());
+  const Core::Load load = core_->CurrentLoad();
+  EXPECT_EQ(load.events, 1u);
+  EXPECT_EQ(load.points, 7u);
+  EXPECT_EQ(load.events_taken, 1u);
+  gated_.Open(true);
+  EXPECT_EQ(reported.Get().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(core_->CurrentLoad().events, 0u);
+  EXPECT_EQ(core_->CurrentLoad().events_taken, 2u);
+}
+
 TEST_F(CoreTest, ALongPollEndsAtItsDeadlineWithAReason) {
   ASSERT_TRUE(Register("w").ok());
   Reply<absl::StatusOr<Scheduler::Acquired>> reply;
