@@ -174,6 +174,29 @@ struct CoordinatorClient::Wire {
     return response;
   }
 
+  // A stream that may run for long begins, and can be stopped.
+  void StartWatch(grpc::ClientContext& context, absl::Duration limit) {
+    channel.Prepare(context, limit);
+    const absl::MutexLock lock(&mutex);
+    watches.insert(&context);
+  }
+  // Reads it until its end or until `take` refuses a message.
+  template <typename Response>
+  absl::Status ReadWatch(grpc::ClientContext& context, grpc::ClientReader<Response>& reader,
+                         const std::function<absl::Status(const Response&)>& take) {
+    absl::Status status;
+    Response response;
+    while (status.ok() && reader.Read(&response)) status = take(response);
+    if (!status.ok()) context.TryCancel();
+    const absl::Status end = FromGrpc(reader.Finish());
+    {
+      const absl::MutexLock lock(&mutex);
+      watches.erase(&context);
+    }
+    if (!status.ok()) return status;
+    return end.code() == absl::StatusCode::kDeadlineExceeded ? end : Explain(end);
+  }
+
   absl::StatusOr<Sweep> Control(const v1::ControlSweepRequest& request) {
     ASSIGN_OR_RETURN(const v1::ControlSweepResponse response,
                      Call(&v1::ClientService::Stub::ControlSweep, request));
@@ -377,27 +400,33 @@ absl::Status CoordinatorClient::WatchSweep(const std::string& sweep, absl::Durat
   v1::GetSweepRequest request;
   request.set_sweep(sweep);
   grpc::ClientContext context;
-  wire_->channel.Prepare(context, limit);
-  {
-    const absl::MutexLock lock(&wire_->mutex);
-    wire_->watches.insert(&context);
-  }
+  wire_->StartWatch(context, limit);
   const auto reader = wire_->stub->WatchSweep(&context, request);
-  absl::Status status;
-  v1::GetSweepResponse response;
-  while (status.ok() && reader->Read(&response)) {
-    const absl::StatusOr<SweepView> view = Checked(ViewFromWire(response));
-    status = view.status();
-    if (view.ok() && !on_view(*view)) status = Cancelled("the watch was stopped");
-  }
-  if (!status.ok()) context.TryCancel();
-  const absl::Status end = FromGrpc(reader->Finish());
-  {
-    const absl::MutexLock lock(&wire_->mutex);
-    wire_->watches.erase(&context);
-  }
-  if (!status.ok()) return status;
-  return end.code() == absl::StatusCode::kDeadlineExceeded ? end : wire_->Explain(end);
+  return wire_->ReadWatch<v1::GetSweepResponse>(
+      context, *reader, [&](const v1::GetSweepResponse& response) -> absl::Status {
+        ASSIGN_OR_RETURN(const SweepView view, Checked(ViewFromWire(response)));
+        return on_view(view) ? absl::OkStatus() : Cancelled("the watch was stopped");
+      });
+}
+
+absl::Status CoordinatorClient::TailLog(const LogTail& tail, absl::Duration limit,
+                                        const std::function<bool(const LogPart&)>& on_part) {
+  v1::TailLogRequest request;
+  request.set_run(tail.run);
+  request.set_ordinal(tail.ordinal);
+  request.set_offset(tail.offset);
+  request.set_follow(tail.follow);
+  grpc::ClientContext context;
+  wire_->StartWatch(context, limit);
+  const auto reader = wire_->stub->TailLog(&context, request);
+  return wire_->ReadWatch<v1::TailLogResponse>(
+      context, *reader, [&](const v1::TailLogResponse& response) -> absl::Status {
+        LogPart part{std::nullopt, response.offset(), response.text()};
+        if (response.has_attempt()) {
+          ASSIGN_OR_RETURN(part.attempt, Checked(FromWire(response.attempt())));
+        }
+        return on_part(part) ? absl::OkStatus() : Cancelled("the tail was stopped");
+      });
 }
 
 void CoordinatorClient::StopWatching() {

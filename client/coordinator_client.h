@@ -189,7 +189,23 @@ class CoordinatorClient {
   // (kDeadlineExceeded).
   absl::Status WatchSweep(const std::string& sweep, absl::Duration limit,
                           const std::function<bool(const SweepView&)>& on_view);
-  // Ends the watches that run now, from any thread: they return kCancelled.
+  struct LogTail {
+    std::string run = "";
+    int ordinal = 1;          // of the attempt among all of the run's, from 1
+    std::int64_t offset = 0;  // in its log, to go on from
+    bool follow = false;
+  };
+  struct LogPart {
+    std::optional<Attempt> attempt;  // in the first part, which may have no text
+    std::int64_t offset = 0;         // later than where the one before ended: something is missing
+    std::string text;
+  };
+  // Calls `on_part` with what the log has; with `follow` until the attempt is over, or the run is
+  // and has no such attempt. Ends otherwise as WatchSweep does. kUnimplemented: the coordinator is
+  // older than this client.
+  absl::Status TailLog(const LogTail& tail, absl::Duration limit,
+                       const std::function<bool(const LogPart&)>& on_part);
+  // Ends the watches and tails that run now, from any thread: they return kCancelled.
   void StopWatching();
 
   absl::StatusOr<std::vector<RunProgress>> Runs(const std::string& sweep);  // empty: all

@@ -2,32 +2,25 @@
 #include "lib/scaling/run.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "client/arguments.h"
 #include "client/command.h"
 #include "client/controls.h"
-#include "client/display_text.h"
 #include "client/pull.h"
 #include "client/reports.h"
-#include "client/temporary_directory.h"
-#include "lib/base/file.h"
+#include "client/run_logs.h"
 #include "lib/base/status.h"
 
 namespace etude {
 namespace {
-
-constexpr std::int64_t kMaxLogBytes = std::int64_t{1} << 28;
 
 struct RunFlags {
   std::string run;
   std::string sweep;
   std::vector<std::string> series;
   bool wide = false;
-  int attempt = 0;
   bool best = false;
   bool last = false;
   std::string dir;
@@ -60,72 +53,6 @@ absl::StatusOr<ExitCode> Curve(Session& session, const RunFlags& flags) {
   const absl::StatusOr<std::vector<LossPoint>> points = client->Curve(flags.run, series);
   if (!points.ok()) return WithHint(points.status(), "etude run ls");
   session.Print(flags.wide ? WideCurveReport(*points) : CurveReport(*points));
-  return ExitCode::kOk;
-}
-
-// The text of a log: through a directory of its own, because blobs travel to files.
-absl::StatusOr<std::string> ReadLog(Session& session, CoordinatorClient& client,
-                                    const ArtifactFile& log) {
-  if (log.bytes > kMaxLogBytes) {
-    return ResourceExhausted(fmt::format("{} has {}; this command prints at most {}", log.name,
-                                         BytesText(static_cast<double>(log.bytes)),
-                                         BytesText(static_cast<double>(kMaxLogBytes))));
-  }
-  ASSIGN_OR_RETURN(const auto directory, TemporaryDirectory::Make(session.world().environment));
-  RETURN_IF_ERROR(PullFiles(session, client, std::span(&log, 1), directory->path()));
-  return ReadFile(directory->path() + "/" + log.name, kMaxLogBytes);
-}
-
-Report LogReport(const std::vector<std::pair<int, std::string>>& logs) {
-  Report report{"lines", {}, Table{{{"attempt", "attempt"}, {"line", "line"}}, {}}, "no log"};
-  for (const auto& [attempt, text] : logs) {
-    std::size_t begin = 0;
-    while (begin < text.size()) {
-      const std::size_t end = std::min(text.find('\n', begin), text.size());
-      report.list->rows.push_back(
-          {static_cast<std::int64_t>(attempt), text.substr(begin, end - begin)});
-      begin = end + 1;
-    }
-  }
-  return report;
-}
-
-std::string PlainLog(const Report& report) {
-  std::string text;
-  for (const auto& row : report.list->rows) text += ShownCell(row[1], Show::kPlain) + "\n";
-  return text;
-}
-
-absl::StatusOr<ExitCode> Logs(Session& session, const RunFlags& flags) {
-  ASSIGN_OR_RETURN(const RunView view, Find(session, flags.run));
-  ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
-  std::vector<std::pair<int, std::string>> logs;
-  bool known = flags.attempt == 0;
-  for (const AttemptView& attempt : view.attempts) {
-    if (flags.attempt != 0 && attempt.attempt.number != flags.attempt) continue;
-    known = true;
-    for (const ArtifactFile& log : LogsOf(attempt)) {
-      ASSIGN_OR_RETURN(std::string text, ReadLog(session, *client, log));
-      logs.emplace_back(attempt.attempt.number, std::move(text));
-    }
-  }
-  const std::string key = view.progress.run.key.Short();
-  if (!known) {
-    return WithHint(NotFound(fmt::format("run {} has no attempt {}", key, flags.attempt)),
-                    "etude run show " + key);
-  }
-  if (logs.empty()) {
-    session.Say(
-        fmt::format("run {} has no log yet: a log comes when an attempt ends; see: etude "
-                    "run show {}",
-                    key, key));
-  }
-  const Report report = LogReport(logs);
-  if (session.format() == OutputFormat::kTable) {
-    session.PrintText(PlainLog(report));
-  } else {
-    session.Print(report);
-  }
   return ExitCode::kOk;
 }
 
@@ -224,17 +151,7 @@ void AddRun(CommandTree& tree) {
              ShowRun);
   AddRunArgument(*show, *show_flags);
   AddCurve(tree, *noun);
-  const auto [logs, logs_flags] =
-      AddOne(tree, *noun,
-             {"logs",
-              "Print the trainer's log of each attempt.",
-              {"etude run logs 3fa9c1", "etude run logs 3fa9c1 --attempt 2"},
-              ""},
-             Logs);
-  AddRunArgument(*logs, *logs_flags);
-  logs->add_option("--attempt", logs_flags->attempt, "only this one (default: all)")
-      ->check(CLI::Range(1, 1 << 30))
-      ->type_name("N");
+  AddRunLogs(tree, *noun);
   AddPull(tree, *noun);
   AddRunControls(tree, *noun);
 }

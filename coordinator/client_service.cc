@@ -10,6 +10,7 @@
 #include "coordinator/blob_check.h"
 #include "coordinator/corpus_manifest.h"
 #include "coordinator/progress.h"
+#include "coordinator/seat.h"
 #include "coordinator/submission.h"
 #include "coordinator/sweep_fits.h"
 #include "lib/base/status.h"
@@ -108,20 +109,6 @@ absl::StatusOr<SweepFitRequest> FitRequestFromWire(const v1::FitSweepRequest& wi
   ASSIGN_OR_RETURN(request.selection.where, ParseWhere(wire.where()));
   return request;
 }
-
-// Counts an open call of a kind for as long as it lives.
-class Seat {
- public:
-  explicit Seat(std::atomic<int>& taken) : taken_(taken), number_(++taken) {}
-  ~Seat() { --taken_; }
-  Seat(const Seat&) = delete;
-  Seat& operator=(const Seat&) = delete;
-  bool IsWithin(int limit) const { return number_ <= limit; }
-
- private:
-  std::atomic<int>& taken_;
-  const int number_;
-};
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include "coordinator/core.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "lib/base/clock.h"
+#include "storage/attempt_logs.h"
 #include "storage/blob_store.h"
 #include "storage/results_store.h"
 
@@ -22,9 +23,11 @@ namespace etude {
 
 // WatchSweep calls open at once, each of which holds a thread; more get kResourceExhausted.
 inline constexpr int kMaxWatchers = 32;
+inline constexpr int kMaxLogReaders = 32;    // TailLog calls; likewise
 inline constexpr int kMaxFitters = 4;        // FitSweep calls that compute at once; likewise
 inline constexpr int kMaxCurveRows = 16384;  // of one message of GetCurve
 inline constexpr absl::Duration kWatchInterval = absl::Seconds(1);
+inline constexpr absl::Duration kTailInterval = absl::Milliseconds(500);
 
 // What does not change while the coordinator runs.
 struct CoordinatorFacts {
@@ -42,6 +45,7 @@ class ClientService final : public v1::ClientService::Service {
     Core& core;
     ResultsReader& reader;
     BlobStore& blobs;
+    AttemptLogs& logs;
     const Authentication& authentication;
     Clock& clock;
     CoordinatorFacts facts;
@@ -80,6 +84,10 @@ class ClientService final : public v1::ClientService::Service {
   grpc::Status DrainWorker(grpc::ServerContext* context, const v1::DrainWorkerRequest* request,
                            v1::DrainWorkerResponse* response) override;
 
+  // client_service_logs.cc
+  grpc::Status TailLog(grpc::ServerContext* context, const v1::TailLogRequest* request,
+                       grpc::ServerWriter<v1::TailLogResponse>* writer) override;
+
   grpc::Status ListRuns(grpc::ServerContext* context, const v1::ListRunsRequest* request,
                         v1::ListRunsResponse* response) override;
   grpc::Status GetRun(grpc::ServerContext* context, const v1::GetRunRequest* request,
@@ -112,6 +120,8 @@ class ClientService final : public v1::ClientService::Service {
                            grpc::ServerWriter<v1::GetCurveResponse>& writer);
   absl::Status FillFits(const v1::FitSweepRequest& request, v1::FitSweepResponse& response);
   absl::Status FillWorkers(v1::ListWorkersResponse& response);
+  absl::Status Tail(const grpc::ServerContext& context, const v1::TailLogRequest& request,
+                    grpc::ServerWriter<v1::TailLogResponse>& writer);
   absl::Status Control(const v1::ControlSweepRequest& request, const SweepId& sweep);
   absl::StatusOr<SweepId> SweepNamed(const std::string& text);
   absl::StatusOr<RunKey> RunNamed(const std::string& text);
@@ -119,6 +129,7 @@ class ClientService final : public v1::ClientService::Service {
   Parts parts_;
   std::atomic<int> watchers_ = 0;
   std::atomic<int> fitters_ = 0;
+  std::atomic<int> log_readers_ = 0;
 };
 
 }  // namespace etude

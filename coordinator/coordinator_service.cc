@@ -53,7 +53,7 @@ void LogGrpc(gpr_log_func_args* args) {
 }  // namespace
 
 CoordinatorService::CoordinatorService(ClientService::Parts parts, CallCounts* calls)
-    : worker_service_(parts.core, parts.blobs, parts.authentication),
+    : worker_service_(parts.core, parts.blobs, parts.logs, parts.authentication),
       client_service_(parts),
       blob_service_(parts.blobs, parts.authentication),
       calls_(calls) {}

@@ -188,6 +188,20 @@ void Core::Finish(FinishedAttempt end, Done<absl::Status> done) {
       std::move(done)));
 }
 
+void Core::CheckHeld(WorkerId worker, JobId job, int attempt, const Done<absl::Status>& done) {
+  if (CurrentLoad().events >= kMaxQueuedBeforeShedding) {
+    return done(Full("changes", kMaxQueuedBeforeShedding));
+  }
+  Event event = MakeEvent<absl::Status>(
+      [this, worker = std::move(worker), job = std::move(job), attempt](const Moment&,
+                                                                        Scheduler::Changes&) {
+        return scheduler_.CheckHeld(worker, job, attempt);
+      },
+      done);
+  event.changes_nothing = true;
+  Post(std::move(event));
+}
+
 absl::StatusOr<bool> Core::AddCorpus(const Corpus& corpus) {
   return Wait<absl::StatusOr<bool>>([&](const Moment& now, Scheduler::Changes& changes) {
     return scheduler_.AddCorpus(corpus, now, changes);

@@ -28,6 +28,7 @@ struct CoreOptions {
 
 // Beyond a limit a call is answered with kResourceExhausted at once.
 inline constexpr std::size_t kMaxQueuedEvents = 8192;
+inline constexpr std::size_t kMaxQueuedBeforeShedding = kMaxQueuedEvents / 4;
 inline constexpr std::size_t kMaxQueuedPoints = std::size_t{1} << 22;  // about 100 MB
 inline constexpr std::size_t kMaxQueuedHeartbeats = 16384;
 inline constexpr std::size_t kMaxParkedAcquires = 16384;
@@ -76,6 +77,9 @@ class Core {
                  Done<absl::StatusOr<bool>> done);
   void CommitCheckpoint(WorkerId worker, Checkpoint checkpoint, Done<absl::Status> done);
   void Finish(FinishedAttempt end, Done<absl::Status> done);
+  // Whether the worker has the lease, for writes that are not the core's. Refused with
+  // kResourceExhausted well before other events are.
+  void CheckHeld(WorkerId worker, JobId job, int attempt, const Done<absl::Status>& done);
 
   // For clients.
   absl::StatusOr<bool> AddCorpus(const Corpus& corpus);

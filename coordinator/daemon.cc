@@ -26,6 +26,7 @@ namespace {
 constexpr unsigned kOwnerOnlyDirectory = 0700;
 constexpr char kStoreFile[] = "/etude.db";
 constexpr char kBlobsDirectory[] = "/blobs";
+constexpr char kAttemptLogsDirectory[] = "/attempt_logs";
 constexpr char kSelectSqliteVersion[] = "SELECT sqlite_version()";
 
 absl::StatusOr<std::string> SqliteVersion(const std::string& store_path) {
@@ -66,6 +67,7 @@ absl::Status Daemon::OpenState() {
   ASSIGN_OR_RETURN(store_, SqliteResultsStore::Open(store_path));
   ASSIGN_OR_RETURN(reader_, SqliteResultsReader::Open(store_path));
   ASSIGN_OR_RETURN(blobs_, BlobStore::Open(config_.state_dir + kBlobsDirectory));
+  ASSIGN_OR_RETURN(logs_, AttemptLogs::Open(config_.state_dir + kAttemptLogsDirectory, {}));
   ASSIGN_OR_RETURN(Authentication authentication,
                    Authentication::Open(config_.state_dir, config_.token_file, clock_));
   authentication_ = std::make_unique<Authentication>(std::move(authentication));
@@ -93,7 +95,7 @@ absl::Status Daemon::Serve(const std::optional<TlsIdentity>& tls) {
   facts.state_dir = config_.state_dir;
   facts.started_at_us = ToMicros(clock_.Now());
   service_ = std::make_unique<CoordinatorService>(
-      ClientService::Parts{*core_, *reader_, *blobs_, *authentication_, clock_, facts},
+      ClientService::Parts{*core_, *reader_, *blobs_, *logs_, *authentication_, clock_, facts},
       config_.metrics.empty() ? nullptr : &metrics_->calls());
   RETURN_IF_ERROR(service_->Start(config_.listen, tls));
   return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
@@ -145,6 +147,7 @@ void Daemon::TendBlobs() {
     if (clock_.MonotonicNow() - collected < kCollectBlobsEvery) continue;
     collected = clock_.MonotonicNow();
     CollectBlobs();
+    logs_->Collect(clock_.Now() - kKeepAttemptLogs);
   } while (!core_->AwaitStop(kMeasureBlobsEvery));
 }
 

@@ -12,6 +12,7 @@
 #include "coordinator/authentication.h"
 #include "coordinator/config.h"
 #include "lib/base/clock.h"
+#include "storage/attempt_logs.h"
 #include "storage/blob_store.h"
 #include "storage/results_store.h"
 
@@ -30,6 +31,8 @@ inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: 
 inline constexpr absl::Duration kCollectBlobsEvery = absl::Hours(1);
 inline constexpr absl::Duration kMeasureBlobsEvery = absl::Minutes(5);
 inline constexpr absl::Duration kMinUnreferencedAge = absl::Hours(1);
+// Of an attempt that never said how it ended, as one whose machine was lost.
+inline constexpr absl::Duration kKeepAttemptLogs = absl::Hours(7 * 24);
 inline constexpr absl::Duration kStopPatience = absl::Seconds(5);
 
 // Thread-safe.
@@ -66,6 +69,7 @@ class Daemon {
   std::unique_ptr<ResultsStore> measured_store_;   // the same, counted
   std::unique_ptr<ResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<AttemptLogs> logs_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
   std::unique_ptr<Forecaster> forecaster_;

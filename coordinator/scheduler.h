@@ -210,6 +210,9 @@ class Scheduler {
   // kNotFound: no such job.
   absl::Status Finish(const FinishedAttempt& end, const Moment& now, Changes& changes);
 
+  // kFailedPrecondition: the attempt is over, or another worker's. kNotFound: no such job.
+  absl::Status CheckHeld(const WorkerId& worker, const JobId& job, int attempt);
+
   // Lets time pass: silent workers go offline, leases end, quarantines end, sweeps over their hours
   // stop. Call about once a second. After a restart a sweep's worker time counts its finished runs
   // and what follows, not earlier attempts that came to nothing.

@@ -482,6 +482,12 @@ absl::Status Scheduler::CommitCheckpoint(const WorkerId& worker, const Checkpoin
   return absl::OkStatus();
 }
 
+absl::Status Scheduler::CheckHeld(const WorkerId& worker, const JobId& id, int attempt) {
+  ASSIGN_OR_RETURN(const JobEntry* job, FindJob(id));
+  const bool held = IsLive(*job, attempt) && job->live->attempt.worker == worker;
+  return held ? absl::OkStatus() : AttemptIsOver(id, attempt);
+}
+
 // The end of an attempt.
 
 absl::Status Scheduler::Finish(const FinishedAttempt& end, const Moment& now, Changes& changes) {

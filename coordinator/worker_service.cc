@@ -92,6 +92,14 @@ absl::StatusOr<FinishedAttempt> FinishedFromWire(const v1::FinishRequest& wire) 
   return end;
 }
 
+absl::StatusOr<LogIntake::Text> LogTextFromWire(const v1::ShipLogRequest& wire) {
+  ASSIGN_OR_RETURN(std::string job, NameFromWire(wire.job(), "job"));
+  if (static_cast<std::int64_t>(wire.text().size()) > kMaxLogTextBytes) {
+    return InvalidArgument(fmt::format("text: at most {} bytes", kMaxLogTextBytes));
+  }
+  return LogIntake::Text{JobId(std::move(job)), wire.attempt(), wire.offset(), wire.text()};
+}
+
 absl::Status CheckProtocol(int protocol) {
   if (protocol >= kOldestProtocolVersion && protocol <= kProtocolVersion) return absl::OkStatus();
   return FailedPrecondition(
@@ -221,8 +229,35 @@ grpc::ServerUnaryReactor* WorkerService::Finish(grpc::CallbackServerContext* con
   const absl::Status complete = CheckComplete(blobs_, end->artifacts);
   if (!complete.ok()) return FinishWith(context, complete);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  core_.Finish(*std::move(end),
-               [reactor](const absl::Status& result) { reactor->Finish(ToGrpc(result)); });
+  // The log that it names takes the place of what came while it ran.
+  LogIntake* outdated = end->artifacts.empty() ? nullptr : &log_intake_;
+  const auto done = [reactor, outdated, job = end->job,
+                     attempt = end->attempt](const absl::Status& result) {
+    if (result.ok() && outdated != nullptr) outdated->Forget(job, attempt);
+    reactor->Finish(ToGrpc(result));
+  };
+  core_.Finish(*std::move(end), done);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* WorkerService::ShipLog(grpc::CallbackServerContext* context,
+                                                 const v1::ShipLogRequest* request,
+                                                 v1::ShipLogResponse* response) {
+  absl::StatusOr<WorkerId> worker = Caller(*context, "ShipLog", request->worker());
+  if (!worker.ok()) return FinishWith(context, worker.status());
+  absl::StatusOr<LogIntake::Text> text = LogTextFromWire(*request);
+  if (!text.ok()) return FinishWith(context, text.status());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto taken = [reactor, response](const absl::StatusOr<std::int64_t>& next_offset) {
+    if (next_offset.ok()) response->set_next_offset(*next_offset);
+    reactor->Finish(ToGrpc(next_offset.status()));
+  };
+  const auto shipped = std::make_shared<LogIntake::Text>(*std::move(text));
+  core_.CheckHeld(*std::move(worker), shipped->job, shipped->attempt,
+                  [this, taken, shipped](const absl::Status& held) {
+                    if (!held.ok()) return taken(held);
+                    log_intake_.Take(std::move(*shipped), taken);
+                  });
   return reactor;
 }
 

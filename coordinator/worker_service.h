@@ -7,8 +7,10 @@
 
 #include "coordinator/authentication.h"
 #include "coordinator/core.h"
+#include "coordinator/log_intake.h"
 #include "coordinator/worker_claims.h"
 #include "etude/v1/worker.grpc.pb.h"
+#include "storage/attempt_logs.h"
 #include "storage/blob_store.h"
 
 namespace etude {
@@ -20,8 +22,13 @@ inline constexpr int kMaxReportsInFlight = 4;
 // Thread-safe. What it is given must outlive it.
 class WorkerService final : public v1::WorkerService::CallbackService {
  public:
-  WorkerService(Core& core, BlobStore& blobs, const Authentication& authentication)
-      : core_(core), blobs_(blobs), authentication_(authentication), claims_(authentication) {}
+  WorkerService(Core& core, BlobStore& blobs, AttemptLogs& logs,
+                const Authentication& authentication)
+      : core_(core),
+        blobs_(blobs),
+        authentication_(authentication),
+        claims_(authentication),
+        log_intake_(logs) {}
 
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const v1::RegisterRequest* request,
@@ -40,6 +47,9 @@ class WorkerService final : public v1::WorkerService::CallbackService {
   grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context,
                                    const v1::FinishRequest* request,
                                    v1::FinishResponse* response) override;
+  grpc::ServerUnaryReactor* ShipLog(grpc::CallbackServerContext* context,
+                                    const v1::ShipLogRequest* request,
+                                    v1::ShipLogResponse* response) override;
 
  private:
   // The worker that a call names, if the call may be made and the worker is the caller's.
@@ -50,6 +60,7 @@ class WorkerService final : public v1::WorkerService::CallbackService {
   BlobStore& blobs_;
   const Authentication& authentication_;
   WorkerClaims claims_;
+  LogIntake log_intake_;
 };
 
 }  // namespace etude

@@ -31,6 +31,7 @@ inline constexpr std::int64_t kBlobChunkBytes = std::int64_t{1} << 20;
 inline constexpr std::int64_t kMaxBlobBytes = std::int64_t{1} << 34;
 inline constexpr std::int64_t kMaxAcquireWaitMs = 20000;
 inline constexpr int kMaxFilesPerArtifact = 64;
+inline constexpr std::int64_t kMaxLogTextBytes = 64 << 10;
 inline constexpr int kMaxTextBytes = 4096;  // reasons, numerics, descriptions
 
 // Outward.

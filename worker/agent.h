@@ -145,6 +145,7 @@ class Agent {
   void Pass(const Answer& event, absl::Time now);
   void On(const CheckpointCommitted& event, absl::Time now) { Pass(event, now); }
   void On(const FinishAnswered& event, absl::Time now) { Pass(event, now); }
+  void On(const LogShipped& event, absl::Time now) { Pass(event, now); }
   void On(const Uploaded& event, absl::Time now) { Pass(event, now); }
   void On(const Downloaded& event, absl::Time now) { Pass(event, now); }
 

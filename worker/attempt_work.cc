@@ -32,7 +32,8 @@ AttemptWork::AttemptWork(const AttemptContext& context, Transport::Assignment as
       assignment_(std::move(assignment)),
       backoff_(kFirstRetry, kLongestRetry, context.seed),
       spool_(dir_),
-      uploads_(dir_, context.worker, *context.transport, *context.next_call, context.seed) {
+      uploads_(dir_, context.worker, *context.transport, *context.next_call, context.seed),
+      log_shipment_(dir_, context.worker, *context.transport, *context.next_call, context.seed) {
   MakeDirectory();
 }
 
@@ -44,6 +45,7 @@ AttemptWork::AttemptWork(const AttemptContext& context, AttemptDir dir)
       backoff_(kFirstRetry, kLongestRetry, context.seed),
       spool_(dir_),
       uploads_(dir_, context.worker, *context.transport, *context.next_call, context.seed),
+      log_shipment_(dir_, context.worker, *context.transport, *context.next_call, context.seed),
       trainer_gone_(true),
       fallback_{JobOutcome::kReleased, "the worker restarted", std::nullopt} {
   ReadLog(absl::InfinitePast());
@@ -230,6 +232,7 @@ void AttemptWork::Advance(absl::Time now) {
       spool_.SaveAcknowledged().IgnoreError();  // what is sent again does no harm
     }
   }
+  if (stage_ == Stage::kTraining) log_shipment_.Advance(now);
   if (stage_ == Stage::kClosing) AdvanceClosing(now);
 }
 
@@ -382,7 +385,7 @@ void AttemptWork::TakeFinish(const absl::Status& status, absl::Time now) {
 }
 
 bool AttemptWork::Handle(const Event& event, absl::Time now) {
-  if (uploads_.Handle(event, now)) return true;
+  if (uploads_.Handle(event, now) || log_shipment_.Handle(event, now)) return true;
   const auto is_ours = [&](CallId call) {
     if (call_ == 0 || call != call_) return false;
     call_ = 0;

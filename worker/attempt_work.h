@@ -13,6 +13,7 @@
 #include "worker/checkpoint_uploads.h"
 #include "worker/corpus_cache.h"
 #include "worker/event.h"
+#include "worker/log_shipment.h"
 #include "worker/spool.h"
 #include "worker/trainer_exit.h"
 
@@ -131,6 +132,7 @@ class AttemptWork {
 
   Spool spool_;
   CheckpointUploads uploads_;
+  LogShipment log_shipment_;
   std::optional<Spool::FoundCheckpoint> newest_resume_;
   std::optional<Spool::FoundCheckpoint> newest_best_;
   std::optional<Spool::FoundCheckpoint> last_;

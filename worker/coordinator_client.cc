@@ -321,6 +321,21 @@ void CoordinatorClient::Finish(CallId call, const WorkerId& worker, const Ending
       });
 }
 
+void CoordinatorClient::ShipLog(CallId call, const WorkerId& worker, const LogText& text) {
+  v1::ShipLogRequest request;
+  request.set_worker(worker.text());
+  request.set_job(text.job.text());
+  request.set_attempt(text.attempt);
+  request.set_offset(text.offset);
+  request.set_text(text.text);
+  Call<v1::ShipLogRequest, v1::ShipLogResponse>(
+      kControlDeadline, false, std::move(request), &v1::WorkerService::Stub::async::ShipLog,
+      [call](const absl::Status& status, const v1::ShipLogResponse& response) {
+        if (!status.ok()) return LogShipped{call, status};
+        return LogShipped{call, response.next_offset()};
+      });
+}
+
 // The stream.
 
 void CoordinatorClient::OpenReport(CallId stream) {

@@ -47,6 +47,7 @@ class CoordinatorClient : public Transport {
   void CloseReport(CallId stream) override;
   void CommitCheckpoint(CallId call, const WorkerId& worker, const Checkpoint& checkpoint) override;
   void Finish(CallId call, const WorkerId& worker, const Ending& ending) override;
+  void ShipLog(CallId call, const WorkerId& worker, const LogText& text) override;
   void Upload(CallId call, const std::string& path) override;
   void Download(CallId call, const ArtifactFile& file, const std::string& path) override;
 

@@ -46,6 +46,10 @@ struct FinishAnswered {
   CallId call = 0;
   absl::Status status;
 };
+struct LogShipped {
+  CallId call = 0;
+  absl::StatusOr<std::int64_t> next_offset;
+};
 struct Uploaded {
   CallId call = 0;
   absl::StatusOr<ArtifactFile> file;
@@ -69,8 +73,8 @@ struct TrainerExited {
 struct StopAsked {};
 
 using Event = std::variant<RegisterAnswered, HeartbeatAnswered, AcquireAnswered, ReportAcknowledged,
-                           ReportClosed, CheckpointCommitted, FinishAnswered, Uploaded, Downloaded,
-                           TrainerSaid, TrainerExited, StopAsked>;
+                           ReportClosed, CheckpointCommitted, FinishAnswered, LogShipped, Uploaded,
+                           Downloaded, TrainerSaid, TrainerExited, StopAsked>;
 
 }  // namespace etude
 

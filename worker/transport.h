@@ -80,6 +80,13 @@ class Transport {
     std::vector<ArtifactFile> artifacts;
   };
 
+  struct LogText {
+    JobId job;
+    int attempt = 0;
+    std::int64_t offset = 0;  // in the attempt's trainer.log
+    std::string text;
+  };
+
   virtual ~Transport() = default;
 
   virtual void Register(CallId call, const Worker& worker, const std::vector<Held>& held) = 0;
@@ -98,6 +105,8 @@ class Transport {
   virtual void CommitCheckpoint(CallId call, const WorkerId& worker,
                                 const Checkpoint& checkpoint) = 0;
   virtual void Finish(CallId call, const WorkerId& worker, const Ending& ending) = 0;
+  // kFailedPrecondition: the attempt is over. kResourceExhausted: there is more important work.
+  virtual void ShipLog(CallId call, const WorkerId& worker, const LogText& text) = 0;
 
   // Sends a file to the blob store. kNotFound: there is no such file. kDataLoss: it changed.
   virtual void Upload(CallId call, const std::string& path) = 0;

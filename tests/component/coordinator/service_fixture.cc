@@ -44,14 +44,15 @@ void ServiceTest::Open() {
   faulty_ = std::make_unique<FaultyResultsStore>(*store_);
   reader_ = *SqliteResultsReader::Open(directory_ + "/etude.db");
   blobs_ = *BlobStore::Open(directory_ + "/blobs");
+  logs_ = *AttemptLogs::Open(directory_ + "/attempt_logs", {});
   CoreOptions options;
   options.tick = absl::Milliseconds(20);
   core_ = *Core::Start(options, SystemClock(), *faulty_);
   CoordinatorFacts facts;
   facts.software = "test";
   facts.state_dir = directory_;
-  service_ = std::make_unique<CoordinatorService>(
-      ClientService::Parts{*core_, *reader_, *blobs_, authentication_, SystemClock(), facts});
+  service_ = std::make_unique<CoordinatorService>(ClientService::Parts{
+      *core_, *reader_, *blobs_, *logs_, authentication_, SystemClock(), facts});
   ASSERT_TRUE(service_->Start("").ok());
   channel_ = service_->InProcessChannel();
   worker_ = v1::WorkerService::NewStub(channel_);

@@ -16,6 +16,7 @@
 #include "etude/v1/client.grpc.pb.h"
 #include "etude/v1/worker.grpc.pb.h"
 #include "lib/base/hash.h"
+#include "storage/attempt_logs.h"
 #include "storage/blob_store.h"
 #include "storage/sqlite_results_reader.h"
 #include "storage/sqlite_results_store.h"
@@ -59,6 +60,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<FaultyResultsStore> faulty_;
   std::unique_ptr<SqliteResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<AttemptLogs> logs_;
   const Authentication authentication_{
       {{Role::kOwner, Sha256Hex(kTestToken), kNeverExpires, "owner"},
        {Role::kWorker, Sha256Hex(kAnasToken), kNeverExpires, "ana"},

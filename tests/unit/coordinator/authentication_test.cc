@@ -146,6 +146,7 @@ const std::map<std::string, std::string>& Expected() {
                                               {"WorkerService/Report", kWorkers},
                                               {"WorkerService/CommitCheckpoint", kWorkers},
                                               {"WorkerService/Finish", kWorkers},
+                                              {"WorkerService/ShipLog", kWorkers},
                                               {"BlobService/Stat", "read submit admin worker"},
                                               {"BlobService/Read", "read submit admin worker"},
                                               {"BlobService/Write", "submit admin worker"},
@@ -169,6 +170,7 @@ const std::map<std::string, std::string>& Expected() {
                                               {"ClientService/CancelRun", kSubmitters},
                                               {"ClientService/RetryRun", kSubmitters},
                                               {"ClientService/ExplainRun", kReaders},
+                                              {"ClientService/TailLog", kReaders},
                                               {"ClientService/DrainWorker", "admin"}};
   return expected;
 }

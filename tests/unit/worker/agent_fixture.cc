@@ -135,6 +135,18 @@ void FakeCoordinator::Finish(CallId call, const WorkerId&, const Ending& ending)
   events_.push_back(FinishAnswered{call, absl::OkStatus()});
 }
 
+void FakeCoordinator::ShipLog(CallId call, const WorkerId&, const LogText& text) {
+  ++log_calls;
+  if (away) return events_.push_back(LogShipped{call, Away()});
+  if (!log_answer.ok()) return events_.push_back(LogShipped{call, log_answer});
+  std::string& log = logs[Key(text.job, text.attempt)];
+  const auto offset = static_cast<std::size_t>(text.offset);
+  if (offset > log.size()) log.resize(offset, '~');
+  log.replace(offset, std::string::npos, text.text);
+  longest_log_text = std::max(longest_log_text, text.text.size());
+  events_.push_back(LogShipped{call, static_cast<std::int64_t>(log.size())});
+}
+
 void FakeCoordinator::Upload(CallId call, const std::string& path) {
   if (away) return events_.push_back(Uploaded{call, Away()});
   const absl::StatusOr<std::string> bytes = ReadFile(path);

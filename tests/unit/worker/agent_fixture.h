@@ -29,6 +29,7 @@ class FakeCoordinator : public Transport {
   bool away = false;  // nothing is answered but with kUnavailable
   bool holds_acknowledgements = false;
   bool drains = false;
+  absl::Status log_answer;                               // of ShipLog, if it is an error
   bool knows_worker = false;                             // set by Register
   std::map<std::pair<std::string, int>, Action> orders;  // for heartbeats; else keep
   std::deque<Assignment> queue;                          // leased in order
@@ -40,6 +41,9 @@ class FakeCoordinator : public Transport {
   std::vector<Ending> endings;
   std::vector<Held> last_held;
   std::vector<std::string> journal;  // "commit resume 20", "finish succeeded", ...
+  std::map<std::pair<std::string, int>, std::string> logs;  // '~' where something is missing
+  int log_calls = 0;
+  std::size_t longest_log_text = 0;
   int registrations = 0;
   int batches = 0;
   std::size_t unacknowledged() const { return held_acknowledgements_.size(); }
@@ -59,6 +63,7 @@ class FakeCoordinator : public Transport {
   void CloseReport(CallId stream) override;
   void CommitCheckpoint(CallId call, const WorkerId& worker, const Checkpoint& checkpoint) override;
   void Finish(CallId call, const WorkerId& worker, const Ending& ending) override;
+  void ShipLog(CallId call, const WorkerId& worker, const LogText& text) override;
   void Upload(CallId call, const std::string& path) override;
   void Download(CallId call, const ArtifactFile& file, const std::string& path) override;
 
