@@ -4,7 +4,7 @@ namespace etude {
 
 absl::Status MeasuredStore::Commit(std::span<const Change> changes) {
   const absl::Time started = clock_.MonotonicNow();
-  const absl::Status status = store_.Commit(changes);
+  absl::Status status = store_.Commit(changes);
   counts_.commit_seconds.Observe(absl::ToDoubleSeconds(clock_.MonotonicNow() - started));
   if (!status.ok()) {
     counts_.commits_failed.Add();

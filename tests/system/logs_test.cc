@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "lib/base/file.h"
 #include "tests/support/cluster.h"
+#include "tests/support/http.h"
 #include "tests/support/small_sweep.h"
 
 namespace etude {
@@ -36,7 +39,7 @@ class LogsSystemTest : public testing::Test {
     return ReadFile(cluster_.directory() + "/background." + stream).value_or("");
   }
 
-  Cluster cluster_;
+  Cluster cluster_{{.coordinator_toml = "metrics = \"127.0.0.1:0\"\n"}};
   std::string run_;
 };
 
@@ -66,6 +69,27 @@ TEST_F(LogsSystemTest, CtrlCEndsTheFollowerAndTheRunGoesOn) {
   EXPECT_EQ(follower->Wait(10), 130) << Output("err");
   EXPECT_THAT(Output("err"), HasSubstr("goes on"));
   EXPECT_EQ(cluster_.StateOf(run_), "running");
+}
+
+TEST_F(LogsSystemTest, MetricsCountWhatRealTrainingDoes) {
+  const std::string said = ReadFile(cluster_.directory() + "/coordinator.out").value_or("");
+  const std::string before = "metrics at http://";
+  ASSERT_THAT(said, HasSubstr(before));
+  const std::size_t begin = said.find(before) + before.size();
+  const std::string endpoint = said.substr(begin, said.find('/', begin) - begin);
+  const auto scrape = [&] {
+    return HttpExchange(endpoint, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  };
+  EXPECT_TRUE(Eventually(20, [&] {
+    const std::string text = scrape();
+    return text.find("etude_rpcs_total{method=\"ShipLog\",code=\"OK\"}") != std::string::npos &&
+           text.find("etude_rpcs_total{method=\"Heartbeat\",code=\"OK\"}") != std::string::npos;
+  })) << scrape();
+  const std::string text = scrape();
+  EXPECT_THAT(text, HasSubstr("etude_workers{state=\"online\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("etude_leases 1\n"));
+  EXPECT_THAT(text, HasSubstr("etude_runs{state=\"running\"} 1\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("etude_points_committed_total 0\n")));
 }
 
 }  // namespace

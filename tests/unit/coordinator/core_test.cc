@@ -159,6 +159,25 @@ TEST_F(CoreTest, WhatWaitsIsSeenWhileACommitTakesItsTime) {
   EXPECT_EQ(core_->CurrentLoad().events_taken, 2u);
 }
 
+TEST_F(CoreTest, WhatIsNoPromiseIsRefusedLongBeforeAnythingElse) {
+  gated_.Open(false);
+  Reply<absl::StatusOr<std::vector<Directive>>> registered;
+  core_->Register(MakeWorker("w"), {}, registered.done());
+  gated_.AwaitCommit();
+  std::atomic<int> refused = 0;
+  for (std::size_t i = 0; i < kMaxQueuedBeforeShedding; ++i) {
+    core_->AddPoints(WorkerId("w"), job_, 1, {}, [&](const absl::StatusOr<bool>& added) {
+      refused += absl::IsResourceExhausted(added.status()) ? 1 : 0;
+    });
+  }
+  Reply<absl::Status> held;
+  core_->CheckHeld(WorkerId("w"), job_, 1, held.done());
+  EXPECT_EQ(held.Get().code(), absl::StatusCode::kResourceExhausted);
+  gated_.Open(true);
+  core_->Stop();
+  EXPECT_EQ(refused, 0);
+}
+
 TEST_F(CoreTest, ALongPollEndsAtItsDeadlineWithAReason) {
   ASSERT_TRUE(Register("w").ok());
   Reply<absl::StatusOr<Scheduler::Acquired>> reply;
