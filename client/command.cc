@@ -192,6 +192,7 @@ void MakeCommands(CommandTree& tree) {
   AddCert(tree);
   AddToken(tree);
   AddFleet(tree);
+  AddDb(tree);
   AddDoctor(tree);
 }
 

@@ -101,6 +101,7 @@ void AddExport(CommandTree& tree);
 void AddCert(CommandTree& tree);
 void AddToken(CommandTree& tree);
 void AddFleet(CommandTree& tree);
+void AddDb(CommandTree& tree);
 void AddDoctor(CommandTree& tree);
 void MakeCommands(CommandTree& tree);
 

@@ -6,6 +6,8 @@
 #include "absl/synchronization/mutex.h"
 #include "client/failure.h"
 #include "etude/v1/client.grpc.pb.h"
+#include "etude/v1/store.grpc.pb.h"
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "proto/blob_client.h"
 #include "proto/channel.h"
@@ -18,6 +20,9 @@ namespace {
 constexpr int kMaxPointsPerMessage = 1 << 20;
 constexpr std::size_t kMaxCurvePoints = std::size_t{1} << 28;
 constexpr absl::Duration kFitDeadline = absl::Minutes(10);
+constexpr absl::Duration kStoreDeadline = absl::Hours(12);  // of a backup or a check of the store
+constexpr std::size_t kMaxManifestBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxBackupBlobs = std::size_t{1} << 23;
 
 absl::StatusOr<RunProgress> ProgressFromWire(const v1::RunProgress& wire) {
   RunProgress progress;
@@ -137,6 +142,7 @@ struct CoordinatorClient::Wire {
   Wire(ChannelOptions options, Clock& the_clock)
       : channel(std::move(options)),
         stub(v1::ClientService::NewStub(channel.channel())),
+        store(v1::StoreService::NewStub(channel.channel())),
         blobs(channel, the_clock),
         clock(the_clock) {}
 
@@ -205,6 +211,7 @@ struct CoordinatorClient::Wire {
 
   CoordinatorChannel channel;
   std::unique_ptr<v1::ClientService::Stub> stub;
+  std::unique_ptr<v1::StoreService::Stub> store;
   BlobClient blobs;
   Clock& clock;
   absl::Mutex mutex;
@@ -534,6 +541,110 @@ absl::StatusOr<std::vector<WorkerView>> CoordinatorClient::Workers() {
     workers.push_back(std::move(view));
   }
   return workers;
+}
+
+absl::StatusOr<StoreView> CoordinatorClient::Store() {
+  grpc::ClientContext context;
+  wire_->channel.Prepare(context, kDataDeadline);
+  v1::GetStoreResponse response;
+  const absl::Status status =
+      FromGrpc(wire_->store->GetStore(&context, v1::GetStoreRequest(), &response));
+  if (!status.ok()) return wire_->Explain(status);
+  return StoreView{.database_bytes = response.database_bytes(),
+                   .blobs = response.blobs(),
+                   .blob_bytes = response.blob_bytes(),
+                   .reclaimable = response.reclaimable(),
+                   .reclaimable_bytes = response.reclaimable_bytes(),
+                   .free_bytes = response.free_bytes()};
+}
+
+namespace {
+
+// The parts of a backup as they come, checked against the offer.
+class BackupParts {
+ public:
+  explicit BackupParts(BackupReceiver& receiver) : receiver_(receiver) {}
+
+  absl::Status Take(const v1::BackupPart& part) {
+    switch (part.part_case()) {
+      case v1::BackupPart::kCopied:
+        receiver_.OnCopied(part.copied().pages_done(), part.copied().pages());
+        return absl::OkStatus();
+      case v1::BackupPart::kOffer: {
+        ASSIGN_OR_RETURN(offer_.database, Checked(FromWire(part.offer().database())));
+        offer_.missing.assign(part.offer().missing().begin(), part.offer().missing().end());
+        return absl::OkStatus();
+      }
+      case v1::BackupPart::kBlobs:
+        return TakeBlobs(part.blobs());
+      case v1::BackupPart::kManifest:
+        offer_.manifest += part.manifest();
+        return offer_.manifest.size() <= kMaxManifestBytes ? absl::OkStatus() : TooMuch();
+      case v1::BackupPart::kDatabase:
+        return TakeDatabase(part.database());
+      default:
+        return Unimplemented("the coordinator sends a backup of a later version; update etude");
+    }
+  }
+
+  bool IsWhole() const { return began_ && received_ == offer_.database.bytes; }
+  const BackupOffer& offer() const { return offer_; }
+
+ private:
+  static absl::Status TooMuch() { return Internal("the coordinator's list of blobs has no end"); }
+
+  absl::Status TakeBlobs(const v1::BackupPart::Blobs& blobs) {
+    for (const v1::ArtifactFile& blob : blobs.blobs()) {
+      if (!IsSha256Hex(blob.sha256()) || blob.bytes() < 0) {
+        return BadAnswer(InvalidArgument("a blob without a hash or a size"));
+      }
+      offer_.blobs.push_back({"", blob.sha256(), blob.bytes()});
+    }
+    return offer_.blobs.size() <= kMaxBackupBlobs ? absl::OkStatus() : TooMuch();
+  }
+
+  absl::Status TakeDatabase(const v1::Chunk& chunk) {
+    if (!began_) RETURN_IF_ERROR(receiver_.OnOffer(offer_));
+    began_ = true;
+    if (chunk.offset() != received_ || Crc32c(chunk.data()) != chunk.crc32c()) {
+      return Unavailable("a chunk of the database came damaged; repeat the same command");
+    }
+    received_ += static_cast<std::int64_t>(chunk.data().size());
+    return receiver_.OnDatabase(chunk.data());
+  }
+
+  BackupReceiver& receiver_;
+  BackupOffer offer_;
+  bool began_ = false;
+  std::int64_t received_ = 0;
+};
+
+}  // namespace
+
+absl::Status CoordinatorClient::Backup(BackupReceiver& receiver) {
+  grpc::ClientContext context;
+  wire_->channel.Prepare(context, kStoreDeadline);
+  const auto reader = wire_->store->Backup(&context, v1::BackupRequest());
+  BackupParts parts(receiver);
+  v1::BackupPart part;
+  absl::Status status;
+  while (status.ok() && !parts.IsWhole() && reader->Read(&part)) status = parts.Take(part);
+  const bool whole = status.ok() && parts.IsWhole();
+  if (whole) status = receiver.OnBlobs(parts.offer());  // the open call holds them
+  if (whole || !status.ok()) context.TryCancel();
+  const absl::Status end = FromGrpc(reader->Finish());
+  if (whole || !status.ok()) return status;
+  return end.ok() ? Unavailable("the backup ended early; repeat the same command")
+                  : wire_->Explain(end);
+}
+
+absl::Status CoordinatorClient::VerifyStore(const StorePart& on_part) {
+  grpc::ClientContext context;
+  wire_->channel.Prepare(context, kStoreDeadline);
+  const auto reader = wire_->store->Verify(&context, v1::VerifyRequest());
+  v1::VerifyPart part;
+  while (reader->Read(&part)) on_part(part.problem(), part.done_bytes(), part.bytes());
+  return wire_->Explain(FromGrpc(reader->Finish()));
 }
 
 absl::StatusOr<ArtifactFile> CoordinatorClient::Upload(const std::string& path,

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -140,6 +141,35 @@ struct Submission {
   int runs_shared = 0;   // that an earlier sweep had made
 };
 
+// How much the coordinator keeps.
+struct StoreView {
+  std::int64_t database_bytes = 0;
+  std::int64_t blobs = 0;  // that a row names
+  std::int64_t blob_bytes = 0;
+  std::int64_t reclaimable = 0;  // files that no row names; they go by themselves
+  std::int64_t reclaimable_bytes = 0;
+  std::int64_t free_bytes = 0;
+};
+
+// What a backup is to hold.
+struct BackupOffer {
+  ArtifactFile database;             // its name is that of its file in the backup
+  std::vector<ArtifactFile> blobs;   // without names
+  std::string manifest;              // the text of manifest.json
+  std::vector<std::string> missing;  // blobs that the coordinator should have and has not
+};
+
+// Who receives a backup; the calls come in this order, and an error ends it.
+class BackupReceiver {
+ public:
+  virtual ~BackupReceiver() = default;
+  virtual void OnCopied(std::int64_t pages_done, std::int64_t pages) = 0;
+  virtual absl::Status OnOffer(const BackupOffer& offer) = 0;
+  virtual absl::Status OnDatabase(std::string_view bytes) = 0;  // in order
+  // The database is whole; the blobs of the offer stay at the coordinator until this returns.
+  virtual absl::Status OnBlobs(const BackupOffer& offer) = 0;
+};
+
 struct PushedCorpus {
   Corpus corpus;
   bool created = false;  // false: the same bytes were there under that name
@@ -225,6 +255,14 @@ class CoordinatorClient {
 
   absl::StatusOr<std::vector<WorkerView>> Workers();
   absl::StatusOr<Worker> DrainWorker(const WorkerId& worker, bool drain);
+
+  absl::StatusOr<StoreView> Store();
+  // Not tried again: kUnavailable when the connection breaks.
+  absl::Status Backup(BackupReceiver& receiver);
+  // Lets the coordinator read all that it keeps. `on_part`: a problem, or "" and how far it is.
+  using StorePart =
+      std::function<void(const std::string& problem, std::int64_t done_bytes, std::int64_t bytes)>;
+  absl::Status VerifyStore(const StorePart& on_part);
 
   // Called with the bytes moved so far; returning false stops with kCancelled.
   using TransferProgress = std::function<bool(std::int64_t bytes)>;

@@ -61,6 +61,9 @@ constexpr CallRule kCallRules[] = {
     {"/etude.v1.ClientService/FitSweep", Access::kRead},
     {"/etude.v1.ClientService/ListPredictions", Access::kRead},
     {"/etude.v1.ClientService/ListWorkers", Access::kRead},
+    {"/etude.v1.StoreService/GetStore", Access::kRead},
+    {"/etude.v1.StoreService/Backup", Access::kAdmin},
+    {"/etude.v1.StoreService/Verify", Access::kAdmin},
 };
 
 struct NamedRole {

@@ -6,6 +6,7 @@
 
 #include "coordinator/authentication_service.h"
 #include "lib/base/hash.h"
+#include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
@@ -61,9 +62,18 @@ absl::Status BlobService::SendChunks(const grpc::ServerContext& context,
                                      grpc::ServerWriter<v1::Chunk>& writer) {
   std::int64_t offset = request.offset();
   if (offset < 0) return InvalidArgument("offset: must not be negative");
+  const bool whole = offset == 0;
+  Sha256 hash;
   while (!context.IsCancelled()) {
-    ASSIGN_OR_RETURN(std::string bytes, blobs_.Read(request.sha256(), offset, kBlobChunkBytes));
-    if (bytes.empty()) return absl::OkStatus();
+    absl::StatusOr<std::string> read = blobs_.Read(request.sha256(), offset, kBlobChunkBytes);
+    if (read.status().code() == absl::StatusCode::kNotFound) on_lost_(request.sha256());
+    if (!read.ok()) return read.status();
+    std::string bytes = *std::move(read);
+    if (bytes.empty()) {
+      return !whole || hash.HexDigest() == request.sha256() ? absl::OkStatus()
+                                                            : SetAside(request.sha256());
+    }
+    hash.Update(bytes);
     v1::Chunk chunk;
     chunk.set_offset(offset);
     chunk.set_crc32c(Crc32c(bytes));
@@ -72,6 +82,15 @@ absl::Status BlobService::SendChunks(const grpc::ServerContext& context,
     if (!writer.Write(chunk)) break;
   }
   return Cancelled("the reader of the blob has gone");
+}
+
+absl::Status BlobService::SetAside(const std::string& sha256) {
+  LogError("blob " + sha256 + " is damaged on the disk; it is set aside. See: etude db verify");
+  RETURN_IF_ERROR(blobs_.SetAside(sha256));
+  on_lost_(sha256);
+  return DataLoss("blob " + sha256 +
+                  " is damaged on the coordinator's disk; it is set aside, and what needs it is "
+                  "made again. See: etude db verify");
 }
 
 grpc::Status BlobService::Write(grpc::ServerContext* context,

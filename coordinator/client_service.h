@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "coordinator/authentication.h"
+#include "coordinator/blob_collector.h"
 #include "coordinator/core.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "lib/base/clock.h"
@@ -35,6 +36,8 @@ struct CoordinatorFacts {
   std::string sqlite_version;
   int schema_version = 0;
   std::string state_dir;
+  std::string store_path = "";
+  std::int64_t min_free_bytes = 0;  // on its disk
   std::int64_t started_at_us = 0;
 };
 
@@ -49,6 +52,7 @@ class ClientService final : public v1::ClientService::Service {
     const Authentication& authentication;
     Clock& clock;
     CoordinatorFacts facts;
+    BlobCollector& collector;
   };
   explicit ClientService(Parts parts) : parts_(std::move(parts)) {}
 

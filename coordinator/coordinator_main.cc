@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <iostream>
 
 #include "coordinator/config.h"
 #include "coordinator/daemon.h"
+#include "coordinator/offline_store.h"
 #include "lib/base/file.h"
 #include "lib/base/status.h"
 
@@ -16,7 +18,10 @@ namespace {
 
 constexpr int kExitInternal = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitNotFound = 3;  // and those below: of --verify and --restore, as etude's own
 constexpr int kExitAuthentication = 4;
+constexpr int kExitConflict = 6;
+constexpr int kExitRefused = 8;
 constexpr int kExitDataLoss = 9;
 constexpr std::int64_t kMaxConfigBytes = 1 << 20;
 
@@ -30,12 +35,17 @@ constexpr char kExamples[] =
     "      and numbers for Prometheus: curl http://127.0.0.1:7434/metrics\n"
     "  etude-coordinator --listen 0.0.0.0:7433 --tls-cert tls/server.pem --tls-key tls/server.key\n"
     "      --tls-ca tls/ca.pem --token-file tls/tokens\n"
-    "      for other machines; without all four of them it refuses\n";
+    "      for other machines; without all four of them it refuses\n"
+    "  etude-coordinator --verify backup        (etude db verify backup)\n"
+    "  etude-coordinator --restore backup --state /srv/etude        (etude db restore backup)\n";
 
 struct Flags {
   CoordinatorConfig given;  // what the command line says; empty: nothing
   std::string config;
   std::string log_level;
+  std::string verify;
+  std::string restore;
+  bool replace = false;
 };
 
 std::string DefaultStateDir() {
@@ -81,6 +91,31 @@ int Complain(const absl::Status& status) {
     default:
       return kExitInternal;
   }
+}
+
+// With a store that is not served, the exit codes are those of the command that calls this.
+int ComplainOfStore(const absl::Status& status) {
+  if (status.ok()) return 0;
+  const int code = Complain(status);
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+      return kExitConflict;
+    case absl::StatusCode::kResourceExhausted:
+      return kExitRefused;
+    default:
+      return code;
+  }
+}
+
+int RunOffline(const Flags& flags) {
+  if (!flags.verify.empty()) return ComplainOfStore(VerifyOffline(flags.verify, std::cout));
+  const absl::StatusOr<CoordinatorConfig> config = MakeConfig(flags);
+  if (!config.ok()) return Complain(config.status());
+  return ComplainOfStore(
+      RestoreOffline({flags.restore, config->state_dir, flags.replace}, SystemClock(), std::cout));
 }
 
 // A second signal ends the process at once.
@@ -133,6 +168,15 @@ int main(int argc, char** argv) {
       "ADDRESS:PORT of this machine: /metrics for Prometheus, and /healthz; default none");
   app.add_option("--config", flags.config, "settings, as in configs/coordinator.toml");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error");
+  CLI::Option* verify =
+      app.add_option("--verify", flags.verify, "check a backup instead, and end")->type_name("DIR");
+  CLI::Option* restore =
+      app.add_option("--restore", flags.restore, "make --state from a backup instead, and end")
+          ->type_name("DIR")
+          ->excludes(verify);
+  app.add_flag("--replace", flags.replace,
+               "with --restore: move what is there to STATE.before-DATE")
+      ->needs(restore);
   app.set_version_flag("--version", std::string("etude-coordinator ") + etude::kSoftwareVersion);
   app.footer(etude::kExamples);
   try {
@@ -140,5 +184,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : etude::kExitUsage;
   }
-  return etude::RunDaemon(flags);
+  const bool offline = !flags.verify.empty() || !flags.restore.empty();
+  return offline ? etude::RunOffline(flags) : etude::RunDaemon(flags);
 }

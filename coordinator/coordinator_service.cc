@@ -55,7 +55,9 @@ void LogGrpc(gpr_log_func_args* args) {
 CoordinatorService::CoordinatorService(ClientService::Parts parts, CallCounts* calls)
     : worker_service_(parts.core, parts.blobs, parts.logs, parts.authentication),
       client_service_(parts),
-      blob_service_(parts.blobs, parts.authentication),
+      blob_service_(parts.blobs, parts.authentication,
+                    [&core = parts.core](const std::string& sha256) { core.LoseBlob(sha256); }),
+      store_service_(parts),
       calls_(calls) {}
 
 CoordinatorService::~CoordinatorService() { Stop(absl::ZeroDuration()); }
@@ -79,6 +81,7 @@ absl::Status CoordinatorService::Start(const std::string& address,
   builder.RegisterService(&worker_service_);
   builder.RegisterService(&client_service_);
   builder.RegisterService(&blob_service_);
+  builder.RegisterService(&store_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || (!address.empty() && port == 0)) {
     server_.reset();

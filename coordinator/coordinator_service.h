@@ -13,6 +13,7 @@
 #include "coordinator/blob_service.h"
 #include "coordinator/call_counts.h"
 #include "coordinator/client_service.h"
+#include "coordinator/store_service.h"
 #include "coordinator/worker_service.h"
 #include "proto/tls.h"
 
@@ -42,6 +43,7 @@ class CoordinatorService {
   WorkerService worker_service_;
   ClientService client_service_;
   BlobService blob_service_;
+  StoreService store_service_;
   CallCounts* const calls_;
   std::string endpoint_;
   std::unique_ptr<grpc::Server> server_;

@@ -278,6 +278,15 @@ absl::Status Core::Freeze(const Forecast& forecast) {
   });
 }
 
+void Core::LoseBlob(const std::string& sha256) {
+  Post(MakeEvent<absl::Status>(
+      [this, sha256](const Moment& now, Scheduler::Changes& changes) {
+        scheduler_.LoseBlob(sha256, now, changes);
+        return absl::OkStatus();
+      },
+      [](const absl::Status&) {}));
+}
+
 absl::Status Core::Inspect(const std::function<void(const Scheduler&, const Moment&)>& look) {
   auto promise = std::make_shared<std::promise<absl::Status>>();
   std::future<absl::Status> result = promise->get_future();

@@ -95,6 +95,8 @@ class Core {
   absl::StatusOr<Worker> DrainWorker(const WorkerId& worker, bool drain);
   absl::Status AddFit(const SweepFit& fit);  // of a sweep that is stored
   absl::Status Freeze(const Forecast& forecast);
+  // The blob cannot be read any more. Does not wait.
+  void LoseBlob(const std::string& sha256);
   // Runs `look` on the core's thread, between batches.
   absl::Status Inspect(const std::function<void(const Scheduler&, const Moment&)>& look);
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "coordinator/blob_collector.h"
 #include "coordinator/coordinator_metrics.h"
 #include "coordinator/coordinator_service.h"
 #include "coordinator/core.h"
@@ -15,6 +16,7 @@
 #include "lib/base/status.h"
 #include "proto/tls.h"
 #include "storage/migrations.h"
+#include "storage/snapshot.h"
 #include "storage/sqlite.h"
 #include "storage/sqlite_results_reader.h"
 #include "storage/sqlite_results_store.h"
@@ -66,8 +68,10 @@ absl::Status Daemon::OpenState() {
   const std::string store_path = config_.state_dir + kStoreFile;
   ASSIGN_OR_RETURN(store_, SqliteResultsStore::Open(store_path));
   ASSIGN_OR_RETURN(reader_, SqliteResultsReader::Open(store_path));
+  RemoveOldSnapshots(config_.state_dir);
   ASSIGN_OR_RETURN(blobs_, BlobStore::Open(config_.state_dir + kBlobsDirectory));
   ASSIGN_OR_RETURN(logs_, AttemptLogs::Open(config_.state_dir + kAttemptLogsDirectory, {}));
+  blob_collector_ = std::make_unique<BlobCollector>(*reader_, *blobs_, clock_);
   ASSIGN_OR_RETURN(Authentication authentication,
                    Authentication::Open(config_.state_dir, config_.token_file, clock_));
   authentication_ = std::make_unique<Authentication>(std::move(authentication));
@@ -93,9 +97,12 @@ absl::Status Daemon::Serve(const std::optional<TlsIdentity>& tls) {
   ASSIGN_OR_RETURN(facts.sqlite_version, SqliteVersion(config_.state_dir + kStoreFile));
   facts.schema_version = static_cast<int>(Migrations().size());
   facts.state_dir = config_.state_dir;
+  facts.store_path = config_.state_dir + kStoreFile;
+  facts.min_free_bytes = std::int64_t{config_.min_free_mib} << 20;
   facts.started_at_us = ToMicros(clock_.Now());
   service_ = std::make_unique<CoordinatorService>(
-      ClientService::Parts{*core_, *reader_, *blobs_, *logs_, *authentication_, clock_, facts},
+      ClientService::Parts{*core_, *reader_, *blobs_, *logs_, *authentication_, clock_, facts,
+                           *blob_collector_},
       config_.metrics.empty() ? nullptr : &metrics_->calls());
   RETURN_IF_ERROR(service_->Start(config_.listen, tls));
   return WriteFileAtomically(config_.state_dir + "/" + kEndpointFile, endpoint() + "\n");
@@ -151,12 +158,8 @@ void Daemon::TendBlobs() {
   } while (!core_->AwaitStop(kMeasureBlobsEvery));
 }
 
-// A blob that is not named by any row yet may be about to be: only old ones go.
 void Daemon::CollectBlobs() {
-  const absl::StatusOr<std::vector<std::string>> referenced = reader_->ReferencedBlobs();
-  if (!referenced.ok()) return LogWarning("collect blobs: " + referenced.status().ToString());
-  const absl::StatusOr<int> removed =
-      blobs_->Collect(*referenced, clock_.Now() - kMinUnreferencedAge);
+  const absl::StatusOr<int> removed = blob_collector_->Collect();
   if (!removed.ok()) LogWarning("collect blobs: " + removed.status().ToString());
   if (removed.ok() && *removed > 0) {
     LogInfo("removed " + std::to_string(*removed) + " blobs that nothing names");

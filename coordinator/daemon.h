@@ -18,7 +18,9 @@
 
 namespace etude {
 
+class BlobCollector;
 class CoordinatorMetrics;
+class Core;
 class CoordinatorService;
 class Core;
 class Forecaster;
@@ -28,9 +30,7 @@ struct TlsIdentity;
 
 inline constexpr char kSoftwareVersion[] = "0.1.0";
 inline constexpr char kEndpointFile[] = "endpoint";  // in the state directory: HOST:PORT
-inline constexpr absl::Duration kCollectBlobsEvery = absl::Hours(1);
 inline constexpr absl::Duration kMeasureBlobsEvery = absl::Minutes(5);
-inline constexpr absl::Duration kMinUnreferencedAge = absl::Hours(1);
 // Of an attempt that never said how it ended, as one whose machine was lost.
 inline constexpr absl::Duration kKeepAttemptLogs = absl::Hours(7 * 24);
 inline constexpr absl::Duration kStopPatience = absl::Seconds(5);
@@ -70,6 +70,7 @@ class Daemon {
   std::unique_ptr<ResultsReader> reader_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<AttemptLogs> logs_;
+  std::unique_ptr<BlobCollector> blob_collector_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
   std::unique_ptr<Forecaster> forecaster_;

@@ -35,6 +35,7 @@ class MeasuredStore final : public ResultsStore {
       : store_(store), clock_(clock), counts_(counts) {}
 
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override { store_.Tidy(); }
   absl::StatusOr<StoredState> Load() override { return store_.Load(); }
 
  private:

@@ -96,6 +96,7 @@ absl::Status Contradiction(const std::string& what) {
 
 absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
   ENSURE(runs_.empty() && sweeps_.empty());
+  attempts_above_ = state.attempts_above;
   for (Corpus& corpus : state.corpora) {
     corpus_names_[corpus.name] = corpus.id;
     corpora_[corpus.id] = std::move(corpus);
@@ -195,11 +196,13 @@ absl::Status Scheduler::RestoreWorkers(const StoredState& state, const Moment& n
     if (sweep == nullptr) sweep = FirstWanting(*job->run);
     if (sweep == nullptr) sweep = job->run->sweeps.front();
     ++sweep->leased;
-    job->live = LiveAttempt{.attempt = attempt,
-                            .sweep = sweep,
-                            .slot = kUnknownSlot,
-                            .started = now.monotonic,
-                            .deadline = now.monotonic + options_.lease + options_.grace};
+    const bool over = attempt.number <= attempts_above_;
+    job->live = LiveAttempt{
+        .attempt = attempt,
+        .sweep = sweep,
+        .slot = kUnknownSlot,
+        .started = now.monotonic,
+        .deadline = over ? now.monotonic : now.monotonic + options_.lease + options_.grace};
     job->last_start_step = attempt.start_step;
     worker->leased.insert(attempt.job);
     leased_.insert(attempt.job);

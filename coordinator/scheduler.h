@@ -120,7 +120,9 @@ class Scheduler {
   Scheduler& operator=(Scheduler&&) = default;
 
   // Starts from what is stored; call once, first. Workers must register again; live attempts get a
-  // whole lease and grace in which to be claimed. kDataLoss: the rows contradict each other.
+  // whole lease and grace in which to be claimed. In a store that was restored from a backup those
+  // of before are over: their workers went on, and nobody knows how far. kDataLoss: the rows
+  // contradict each other.
   absl::Status Restore(StoredState state, const Moment& now);
 
   // True if it is new under this name. kAlreadyExists: the name stands for another corpus.
@@ -203,6 +205,9 @@ class Scheduler {
   // not been reported. kInvalidArgument: a step outside the job. kNotFound: no such job.
   absl::Status CommitCheckpoint(const WorkerId& worker, const Checkpoint& checkpoint,
                                 const Moment& now, Changes& changes);
+
+  // Jobs whose resume checkpoint or branch point needs this blob start without it next time.
+  void LoseBlob(const std::string& sha256, const Moment& now, Changes& changes);
 
   // Ends an attempt and decides what becomes of its job. Repeating it is fine. An attempt that is
   // over already may end in any way but success. kFailedPrecondition: success of an attempt that is
@@ -309,6 +314,7 @@ class Scheduler {
   std::optional<Checkpoint> ResumePointOf(const JobEntry& job) const;
   bool AwaitsTrunk(const JobEntry& job) const;
   void CommitBranchPoint(JobEntry& job, const Checkpoint& checkpoint);
+  void LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now, Changes& changes);
   void OrphanChildren(JobEntry& job);
   void Replan(JobEntry& job, const Moment& now, Changes& changes);
 
@@ -341,6 +347,7 @@ class Scheduler {
   void Blame(WorkerEntry& worker, const JobId& job, const Moment& now, Changes& changes);
 
   SchedulerOptions options_;
+  int attempts_above_ = 0;  // as in StoredState: up to it no attempt is live
   std::int64_t next_order_ = 0;
   std::map<std::string, CorpusId> corpus_names_;
   std::map<CorpusId, Corpus> corpora_;

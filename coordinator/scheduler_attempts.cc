@@ -53,7 +53,7 @@ absl::StatusOr<JobEntry*> Scheduler::FindJob(const JobId& id) {
 }
 
 bool Scheduler::IsLive(const JobEntry& job, int attempt) const {
-  return job.live && job.live->attempt.number == attempt;
+  return attempt > attempts_above_ && job.live && job.live->attempt.number == attempt;
 }
 
 // Workers.
@@ -215,8 +215,10 @@ void Scheduler::Tick(const Moment& now, Changes& changes) {
     JobEntry& job = jobs_.at(id);
     if (!job.live || now.monotonic < job.live->deadline) continue;
     const WorkerId worker = job.live->attempt.worker;
-    const std::string reason = fmt::format("worker {} was silent for {}", worker.text(),
-                                           Text(options_.lease + options_.grace));
+    const bool restored = job.live->attempt.number <= attempts_above_;
+    const std::string reason = restored ? "the results store was restored from a backup"
+                                        : fmt::format("worker {} was silent for {}", worker.text(),
+                                                      Text(options_.lease + options_.grace));
     EndLost(job, JobOutcome::kSuperseded, reason, now, changes);
     AfterFailure(job, JobOutcome::kSuperseded, reason, worker, now, changes);
   }
@@ -386,7 +388,7 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
                    .started = now.monotonic,
                    .deadline = now.monotonic + options_.lease + options_.grace};
   live.attempt.job = job.job.id;
-  live.attempt.number = job.job.attempts + 1;
+  live.attempt.number = std::max(job.job.attempts, attempts_above_) + 1;
   live.attempt.worker = id;
   live.attempt.start_step = local ? job.local->step : uploaded;
   live.attempt.started_at_us = now.wall_us;
@@ -396,7 +398,7 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
   if (start > job.last_start_step) job.infrastructure_failures = 0;
   job.last_start_step = start;
   job.points_through = start;
-  ++job.job.attempts;
+  job.job.attempts = live.attempt.number;
   Dequeue(job);
   if (!local) NoteLocal(job, std::nullopt);
   changes.push_back(AttemptStarted{live.attempt});
@@ -486,6 +488,24 @@ absl::Status Scheduler::CheckHeld(const WorkerId& worker, const JobId& id, int a
   ASSIGN_OR_RETURN(const JobEntry* job, FindJob(id));
   const bool held = IsLive(*job, attempt) && job->live->attempt.worker == worker;
   return held ? absl::OkStatus() : AttemptIsOver(id, attempt);
+}
+
+void Scheduler::LoseBlob(const std::string& sha256, const Moment& now, Changes& changes) {
+  const auto needs = [&sha256](const std::optional<Checkpoint>& checkpoint) {
+    return checkpoint &&
+           std::any_of(checkpoint->files.begin(), checkpoint->files.end(),
+                       [&](const ArtifactFile& file) { return file.sha256 == sha256; });
+  };
+  for (auto& [id, job] : jobs_) {
+    if (needs(job.resume) && !IsTerminal(job.job.state)) {
+      changes.push_back(CheckpointLost{id, CheckpointKind::kResume, job.resume->step});
+      job.resume.reset();
+    }
+    for (auto& [step, point] : job.branches) {
+      if (needs(point.checkpoint)) LoseBranchPoint(job, step, now, changes);
+    }
+  }
+  Settle(now, changes);
 }
 
 // The end of an attempt.

@@ -178,6 +178,26 @@ void Scheduler::OrphanChildren(JobEntry& job) {
   }
 }
 
+// Of jobs that start there those that have got no further start elsewhere.
+void Scheduler::LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now,
+                                Changes& changes) {
+  BranchPoint& point = job.branches.at(step);
+  point.checkpoint.reset();
+  changes.push_back(CheckpointLost{job.job.id, CheckpointKind::kBranch, step});
+  for (JobEntry* child : point.children) {
+    if (IsTerminal(child->job.state) || ResumePointOf(*child)) continue;
+    if (child->live) {
+      const WorkerId worker = child->live->attempt.worker;
+      const std::string reason = fmt::format("the branch point of step {} is lost", step);
+      EndLost(*child, JobOutcome::kReleased, reason, now, changes);
+      AfterFailure(*child, JobOutcome::kReleased, reason, worker, now, changes);
+    } else if (child->position) {
+      Dequeue(*child);
+    }
+    orphans_[{-child->job.to, child->job.id}] = child;
+  }
+}
+
 // Gives the run of an orphan another job, which starts elsewhere.
 void Scheduler::Replan(JobEntry& job, const Moment& now, Changes& changes) {
   if (IsTerminal(job.job.state)) return;

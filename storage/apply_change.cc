@@ -229,6 +229,9 @@ struct Applier {
     return Annotate(AddCheckpoint(database, c),
                     "add checkpoint of " + Name(c.checkpoint.job, c.checkpoint.attempt));
   }
+  absl::Status operator()(const CheckpointLost& c) const {
+    return Annotate(DropCheckpoint(database, c), "drop a checkpoint of job " + c.job.text());
+  }
   absl::Status operator()(const FitAdded& c) const {
     return Annotate(AddFit(database, c.fit), "store a fit of sweep " + c.fit.sweep.Short());
   }

@@ -20,6 +20,7 @@ absl::Status StartAttempt(Database& database, const AttemptStarted& change);
 absl::Status EndAttempt(Database& database, const AttemptEnded& change);
 absl::Status AddPoints(Database& database, const PointsAdded& change);
 absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change);
+absl::Status DropCheckpoint(Database& database, const CheckpointLost& change);
 
 // Fits and predictions. kFailedPrecondition: another prediction of the run is frozen, or the sweep
 // does not hold it out.

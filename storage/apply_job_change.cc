@@ -81,6 +81,7 @@ absl::Status AddSegment(Database& database, const Segment& segment) {
                   "segment " + std::to_string(segment.ordinal) + " of run " + segment.run.Short());
 }
 
+constexpr char kDeleteResume[] = "DELETE FROM checkpoints WHERE job = ? AND kind = 'resume'";
 constexpr char kUpdateJob[] =
     "UPDATE jobs SET state = ?, attempts = ?, counted_failures = ?, reason = ? WHERE number = ?";
 
@@ -99,17 +100,26 @@ absl::Status ChangeJob(Database& database, const JobChanged& change) {
   ASSIGN_OR_RETURN(Statement update, database.Prepare(kUpdateJob));
   update.Bind(JobStateName(job.state), job.attempts, job.counted_failures, job.reason,
               stored.number);
-  return update.Run();
+  RETURN_IF_ERROR(update.Run());
+  if (!IsTerminal(job.state)) return absl::OkStatus();
+  // Nobody resumes it any more, and its blobs go.
+  ASSIGN_OR_RETURN(Statement drop, database.Prepare(kDeleteResume));
+  return drop.Bind(stored.number).Run();
 }
 
 constexpr char kDeletePath[] = "DELETE FROM segments WHERE run = ?";
+// Of jobs that no run's path needs any more, this run's.
+constexpr char kDeleteOffPath[] =
+    "DELETE FROM checkpoints WHERE job IN (SELECT number FROM jobs WHERE run = ?1) "
+    "AND job NOT IN (SELECT job FROM segments)";
 
 absl::Status ReplacePath(Database& database, const JobAdded& change) {
   RETURN_IF_ERROR(AddJob(database, change.job));
   ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
   RETURN_IF_ERROR(remove.Bind(change.job.run.text()).Run());
   for (const Segment& segment : change.path) RETURN_IF_ERROR(AddSegment(database, segment));
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(Statement drop, database.Prepare(kDeleteOffPath));
+  return drop.Bind(change.job.run.text()).Run();
 }
 
 namespace {
@@ -215,6 +225,18 @@ constexpr char kInsertBranchPoint[] =
 constexpr char kInsertBranchFile[] =
     "INSERT INTO branch_point_files (job, step, ordinal, name, sha256, bytes) "
     "VALUES (?, ?, ?, ?, ?, ?)";
+
+absl::Status DropCheckpoint(Database& database, const CheckpointLost& change) {
+  ASSIGN_OR_RETURN(const StoredJob job, FindJob(database, change.job));
+  const bool branch = change.kind == CheckpointKind::kBranch;
+  ASSIGN_OR_RETURN(Statement remove, database.Prepare(branch ? kDeleteBranchPoint : kDeleteResume));
+  if (branch) {
+    remove.Bind(job.number, change.step);
+  } else {
+    remove.Bind(job.number);
+  }
+  return remove.Run();
+}
 
 absl::Status AddBranchPoint(Database& database, std::int64_t job, const CheckpointAdded& change) {
   const Checkpoint& checkpoint = change.checkpoint;

@@ -42,6 +42,20 @@ class BlobStore {
   // Stores `bytes` and returns their SHA-256.
   virtual absl::StatusOr<std::string> Put(std::string_view bytes) = 0;
 
+  // Reads a whole blob. kNotFound; kDataLoss: its bytes have another hash, and it is set aside.
+  virtual absl::Status Check(const std::string& sha256) = 0;
+  // A blob whose bytes turned out to be others: from now on it is not there, and may be sent again.
+  // kNotFound.
+  virtual absl::Status SetAside(const std::string& sha256) = 0;
+
+  struct Usage {
+    std::int64_t named = 0;  // complete blobs in `referenced`
+    std::int64_t named_bytes = 0;
+    std::int64_t others = 0;  // what Collect would delete, once it is old enough
+    std::int64_t other_bytes = 0;
+  };
+  virtual absl::StatusOr<Usage> Measure(const std::vector<std::string>& referenced) = 0;
+
   // Deletes blobs and partial blobs not in `referenced` and last touched before `cutoff`; returns
   // how many.
   virtual absl::StatusOr<int> Collect(const std::vector<std::string>& referenced,

@@ -95,6 +95,13 @@ struct CheckpointAdded {
   std::int64_t at_us = 0;
 };
 
+// A resume checkpoint or a branch point that cannot be read any more.
+struct CheckpointLost {
+  JobId job;
+  CheckpointKind kind = CheckpointKind::kResume;
+  std::int64_t step = 0;
+};
+
 // Inserts the worker or replaces all its fields.
 struct WorkerChanged {
   Worker worker;
@@ -119,9 +126,10 @@ struct PredictionsFrozen {
   std::vector<FrozenPrediction> predictions;
 };
 
-using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
-                            AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded,
-                            WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
+using Change =
+    std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
+                 AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded, CheckpointLost,
+                 WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
 
 }  // namespace etude
 

@@ -20,6 +20,7 @@ namespace etude {
 namespace {
 
 constexpr char kPartialDirectory[] = "/partial";
+constexpr char kDamagedDirectory[] = "/damaged";
 constexpr mode_t kFileMode = 0600;
 constexpr std::size_t kHashChunkBytes = std::size_t{1} << 20;
 
@@ -312,28 +313,80 @@ bool FileBlobStore::RemoveIfOld(const std::string& path, const std::string& sha2
   return unlink(path.c_str()) == 0;
 }
 
-absl::StatusOr<int> FileBlobStore::Collect(const std::vector<std::string>& referenced,
-                                           absl::Time cutoff) {
+absl::Status FileBlobStore::Check(const std::string& sha256) {
+  RETURN_IF_ERROR(CheckName(sha256));
+  const absl::StatusOr<std::string> found = Sha256HexOfFile(PathOf(sha256));
+  if (found.status().code() == absl::StatusCode::kNotFound) return NoBlob(sha256);
+  if (!found.ok()) return found.status();
+  if (*found == sha256) return absl::OkStatus();
+  RETURN_IF_ERROR(SetAside(sha256));
+  return DataLoss("blob " + sha256 + ": its bytes on the disk are damaged; it is set aside");
+}
+
+absl::Status FileBlobStore::SetAside(const std::string& sha256) {
+  RETURN_IF_ERROR(CheckName(sha256));
+  RETURN_IF_ERROR(MakeDirectories(directory_ + kDamagedDirectory, 0700));
+  const std::string from = PathOf(sha256);
+  const std::string to = directory_ + kDamagedDirectory + "/" + sha256;
+  const MutexLock lock(mutex_);
+  if (std::rename(from.c_str(), to.c_str()) != 0) {
+    return errno == ENOENT ? NoBlob(sha256) : FromErrno(errno, "rename " + from);
+  }
+  Touch(to);
+  return SyncDirectory(std::filesystem::path(from).parent_path().string());
+}
+
+absl::StatusOr<std::vector<FileBlobStore::Stored>> FileBlobStore::List(
+    const std::vector<std::string>& referenced) const {
   const std::set<std::string> kept(referenced.begin(), referenced.end());
-  std::vector<std::pair<std::string, std::string>> candidates;  // path, blob
+  std::vector<Stored> files;
   std::error_code error;
   for (std::filesystem::recursive_directory_iterator i(directory_, error), end; !error && i != end;
        i.increment(error)) {
     if (i.depth() != 1) continue;
-    const std::filesystem::path& path = i->path();
-    const std::string directory = path.parent_path().filename().string();
-    const bool partial = "/" + directory == kPartialDirectory;
-    const std::string blob = (partial ? "" : directory) + path.filename().string();
-    // Only what this store writes: blobs, and anything left among the partial ones.
-    const bool overtaken = partial && IsSha256Hex(blob) && FileExists(PathOf(blob));
-    if (overtaken || ((partial || IsSha256Hex(blob)) && !kept.contains(blob))) {
-      candidates.emplace_back(path.string(), blob);
-    }
+    const std::string directory = "/" + i->path().parent_path().filename().string();
+    const std::string name = i->path().filename().string();
+    const bool partial = directory == kPartialDirectory;
+    const bool damaged = directory == kDamagedDirectory;
+    Stored file{.path = i->path().string(),
+                .blob = partial || damaged ? name : directory.substr(1) + name};
+    const bool is_blob = IsSha256Hex(file.blob);
+    // Anything left among the partial ones is ours; elsewhere only what is called like a blob.
+    if (!partial && !is_blob) continue;
+    const bool overtaken = partial && is_blob && FileExists(PathOf(file.blob));
+    file.named = !partial && !damaged && kept.contains(file.blob);
+    file.spare = damaged || overtaken || !kept.contains(file.blob);
+    std::error_code gone;
+    const auto bytes = i->file_size(gone);
+    file.bytes = gone ? 0 : static_cast<std::int64_t>(bytes);
+    files.push_back(std::move(file));
   }
   if (error) return FromErrno(error.value(), "list " + directory_);
+  return files;
+}
+
+absl::StatusOr<BlobStore::Usage> FileBlobStore::Measure(
+    const std::vector<std::string>& referenced) {
+  ASSIGN_OR_RETURN(const std::vector<Stored> files, List(referenced));
+  Usage usage;
+  for (const Stored& file : files) {
+    if (file.named) {
+      ++usage.named;
+      usage.named_bytes += file.bytes;
+    } else if (file.spare) {
+      ++usage.others;
+      usage.other_bytes += file.bytes;
+    }
+  }
+  return usage;
+}
+
+absl::StatusOr<int> FileBlobStore::Collect(const std::vector<std::string>& referenced,
+                                           absl::Time cutoff) {
+  ASSIGN_OR_RETURN(const std::vector<Stored> files, List(referenced));
   int removed = 0;
-  for (const auto& [path, blob] : candidates) {
-    if (RemoveIfOld(path, blob, cutoff)) ++removed;
+  for (const Stored& file : files) {
+    if (file.spare && RemoveIfOld(file.path, file.blob, cutoff)) ++removed;
   }
   return removed;
 }

@@ -1,4 +1,5 @@
-// Blobs as files: DIRECTORY/ab/REST for a complete one, DIRECTORY/partial/SHA256 while it arrives.
+// Blobs as files: DIRECTORY/ab/REST for a complete one, DIRECTORY/partial/SHA256 while it arrives,
+// DIRECTORY/damaged/SHA256 for one whose bytes turned out to be others, until it is collected.
 #ifndef ETUDE_STORAGE_FILE_BLOB_STORE_H_
 #define ETUDE_STORAGE_FILE_BLOB_STORE_H_
 
@@ -7,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "lib/base/mutex.h"
@@ -29,6 +31,9 @@ class FileBlobStore final : public BlobStore {
   absl::StatusOr<std::string> Read(const std::string& sha256, std::int64_t offset,
                                    std::int64_t max_bytes) override;
   absl::StatusOr<std::string> Put(std::string_view bytes) override;
+  absl::Status Check(const std::string& sha256) override;
+  absl::Status SetAside(const std::string& sha256) override;
+  absl::StatusOr<Usage> Measure(const std::vector<std::string>& referenced) override;
   absl::StatusOr<int> Collect(const std::vector<std::string>& referenced,
                               absl::Time cutoff) override;
 
@@ -43,6 +48,15 @@ class FileBlobStore final : public BlobStore {
     std::shared_ptr<Upload> upload;
     std::int64_t used = 0;  // larger is later
   };
+  struct Stored {
+    std::string path;
+    std::string blob;
+    std::int64_t bytes = 0;
+    bool named = false;  // a complete blob that is referenced
+    bool spare = false;  // what Collect deletes, once it is old
+  };
+  // Every file that this store has written.
+  absl::StatusOr<std::vector<Stored>> List(const std::vector<std::string>& referenced) const;
   std::string PathOf(const std::string& sha256) const;
   std::string PartialPathOf(const std::string& sha256) const;
   // The size of a complete blob, touched; -1 if there is none.

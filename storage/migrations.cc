@@ -244,7 +244,20 @@ CREATE TABLE branch_point_files (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
+// Every restore of a backup into this store, and the attempt number above which the attempts start
+// that are made after it. A resume checkpoint is of use to a job that is not over, and to no other.
+constexpr char kVersion5[] = R"sql(
+CREATE TABLE restores (
+  number         INTEGER PRIMARY KEY,
+  attempts_above INTEGER NOT NULL,
+  backed_up_at_us INTEGER NOT NULL,
+  restored_at_us INTEGER NOT NULL
+) STRICT;
+DELETE FROM checkpoints WHERE kind = 'resume'
+  AND job IN (SELECT number FROM jobs WHERE state NOT IN ('queued', 'leased'));
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

@@ -37,6 +37,9 @@ struct StoredState {
     RunKey run;
   };
   std::vector<Predicted> predicted;  // held-out runs with a frozen prediction
+  // Since the store was restored from a backup: attempts up to this number are of the time before,
+  // and workers may hold ones that the store knows nothing of. 0: never.
+  int attempts_above = 0;
 };
 
 // Not thread-safe: the coordinator's core thread owns it.
@@ -51,7 +54,7 @@ class ResultsStore {
   // kDataLoss: the file is damaged.
   virtual absl::Status Commit(std::span<const Change> changes) = 0;
   // Upkeep that makes nothing more durable: call it when nobody waits for a commit any more.
-  virtual void Tidy() {}
+  virtual void Tidy() = 0;
 
   virtual absl::StatusOr<StoredState> Load() = 0;
 };

@@ -5,19 +5,24 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <system_error>
 #include <utility>
 
 #include "lib/base/status.h"
+#include "storage/sqlite_page_check.h"
 
 namespace etude {
 namespace {
 
 constexpr int kPageBytes = 8192;
-constexpr int kCheckpointPages = 1024;         // 8 MiB of WAL
-constexpr int kWalLimitBytes = 64 << 20;       // a larger WAL file shrinks when it restarts
-constexpr int kCacheKibibytes = 65536;         // page cache of one connection
+constexpr int kCheckpointPages = 1024;    // 8 MiB of WAL
+constexpr int kWalLimitBytes = 64 << 20;  // a larger WAL file shrinks when it restarts
+constexpr int kCacheKibibytes = 65536;    // page cache of one connection
+constexpr int kHeaderBytes = 100;
+constexpr int kReservedAt = 20;  // in the file's header: bytes reserved at each page's end
+constexpr std::int64_t kMaxRewrittenBytes = std::int64_t{256} << 20;
 constexpr int kReaderBusyMilliseconds = 5000;  // a reader waits for recovery of the WAL
 constexpr int kWriterBusyMilliseconds = 200;   // the writer's batch is tried again instead
 
@@ -33,7 +38,7 @@ absl::Status FullDisk(const std::string& path) {
 
 absl::Status Damaged(const std::string& path, const std::string& reason) {
   return DataLoss(path + ": the results store is damaged (" + reason +
-                  "). Stop the coordinator and run: etude db restore");
+                  "). Stop the coordinator and run: etude db restore DIR --replace");
 }
 
 absl::Status FromIoError(int code, int system_error, const std::string& path,
@@ -106,8 +111,9 @@ Database::~Database() {
 absl::Status Database::OpenHandle() {
   const int mode = access_ == Access::kReadOnly ? SQLITE_OPEN_READONLY
                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(path_.c_str(), &handle_,
-                                   mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code =
+      sqlite3_open_v2(path_.c_str(), &handle_, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                      PageCheckedFiles());
   if (code != SQLITE_OK) return Failure(code);
   const bool reader = access_ == Access::kReadOnly;
   sqlite3_busy_timeout(handle_, reader ? kReaderBusyMilliseconds : kWriterBusyMilliseconds);
@@ -123,9 +129,22 @@ absl::Status Database::Configure() {
                  Pragma("query_only", access_ == Access::kReadOnly ? 1 : 0));
 }
 
+// A file that was made before pages had checksums is written anew once, unless it is large.
+absl::Status Database::ReservePageChecks() {
+  RETURN_IF_ERROR(Execute(Pragma("page_size", kPageBytes)));
+  int reserved = kPageCheckBytes;  // after the page's size, which takes it back
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  std::ifstream file(path_, std::ios::binary);
+  char header[kHeaderBytes];
+  const bool made = static_cast<bool>(file.read(header, kHeaderBytes));
+  if (!made || header[kReservedAt] != 0 || bytes() > kMaxRewrittenBytes) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckIntegrity());  // it might be the header that is damaged
+  return Execute("PRAGMA journal_mode = DELETE; VACUUM");
+}
+
 // The page size counts only before the file is made, and so before it is in WAL mode.
 absl::Status Database::StartWal() {
-  RETURN_IF_ERROR(Execute(Pragma("page_size", kPageBytes)));
+  RETURN_IF_ERROR(ReservePageChecks());
   static constexpr char kJournalMode[] = "PRAGMA journal_mode = WAL";
   {
     ASSIGN_OR_RETURN(Statement mode, Prepare(kJournalMode));
@@ -213,6 +232,12 @@ absl::Status Database::CheckpointIfDue() {
   checkpointed_pages_ = wal_pages_;
   const int code =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return code == SQLITE_OK ? absl::OkStatus() : Failure(code);
+}
+
+absl::Status Database::EmptyWal() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus() : Failure(code);
 }
 

@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct sqlite3_stmt;
 namespace etude {
 
 class Statement;
+
+inline constexpr std::size_t kMaxDamageLines = 100;
 
 // One connection to one file in WAL mode. Not thread-safe. Errors of all three classes:
 // kResourceExhausted: the disk is full. kDataLoss: the file is damaged or not a database.
@@ -51,6 +54,16 @@ class Database {
 
   // Reads every page. kDataLoss says what is wrong.
   absl::Status CheckIntegrity();
+  // The same and every index and foreign key: what is wrong, a line each, kMaxDamageLines at most.
+  // Reads one table after the other, each in a snapshot of its own, so that a writer's WAL can
+  // start anew in between. `go_on` is asked before each table; false: kCancelled.
+  absl::StatusOr<std::vector<std::string>> FindDamage(const std::function<bool()>& go_on);
+
+  // Copies one snapshot of a kReadOnly connection's file to a new file at `path`, which is durable
+  // then and needs no WAL beside it. `go_on` is called after each slice; false: kCancelled. After
+  // an error the new file is removed.
+  using CopyProgress = std::function<bool(std::int64_t pages_done, std::int64_t pages)>;
+  absl::Status CopyTo(const std::string& path, const CopyProgress& go_on);
 
   std::int64_t last_row() const;  // key of the newest inserted row
   int changes() const;            // rows that the newest statement wrote
@@ -62,6 +75,8 @@ class Database {
   // Moves what readers allow from the WAL into the main file, once kCheckpointPages pages were
   // added since the last time. Call between transactions. An error loses nothing: the WAL keeps it.
   absl::Status CheckpointIfDue();
+  // Moves all of it, so that a new log begins. kUnavailable: a reader is at work.
+  absl::Status EmptyWal();
 
  private:
   friend class Statement;
@@ -70,6 +85,7 @@ class Database {
   static int OnWalCommit(void* self, sqlite3* handle, const char* name, int pages);
   absl::Status OpenHandle();
   absl::Status Configure();
+  absl::Status ReservePageChecks();
   absl::Status StartWal();
   absl::Status Failure(int code) const;
   void GiveBack(const char* sql, sqlite3_stmt* handle);

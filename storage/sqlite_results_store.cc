@@ -7,6 +7,7 @@
 #include "lib/base/status.h"
 #include "storage/apply_change.h"
 #include "storage/migrations.h"
+#include "storage/sqlite_page_check.h"
 #include "storage/stored_rows.h"
 
 namespace etude {
@@ -85,6 +86,8 @@ constexpr char kSelectPointsThrough[] =
     "FROM jobs j JOIN attempts a ON a.job = j.number WHERE j.state IN ('queued', 'leased') "
     "GROUP BY j.number) WHERE step IS NOT NULL ORDER BY job";
 
+constexpr char kSelectAttemptsAbove[] = "SELECT coalesce(max(attempts_above), 0) FROM restores";
+
 absl::StatusOr<StoredState::PointsThrough> PointsThroughOf(const Statement& row) {
   return StoredState::PointsThrough{.job = JobId(row.Text(0)), .step = row.Integer(1)};
 }
@@ -114,8 +117,12 @@ absl::Status LoadAttempts(Database& database, StoredState& state) {
 absl::StatusOr<std::unique_ptr<SqliteResultsStore>> SqliteResultsStore::Open(
     const std::string& path) {
   ASSIGN_OR_RETURN(StateLock lock, StateLock::Take(DirectoryOf(path)));
+  RETURN_IF_ERROR(CheckWriteAheadLog(path));
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
                    Database::Open(path, Database::Access::kReadWrite));
+  // A log begins with each start, so that what an earlier one left at its end says nothing later.
+  const absl::Status emptied = database->EmptyWal();
+  if (emptied.code() == absl::StatusCode::kDataLoss) return emptied;
   if (database->bytes() <= kMaxCheckedBytes) RETURN_IF_ERROR(database->CheckIntegrity());
   RETURN_IF_ERROR(Migrate(*database));
   RETURN_IF_ERROR(SyncDirectory(DirectoryOf(path)));
@@ -143,6 +150,8 @@ absl::StatusOr<StoredState> SqliteResultsStore::Load() {
   RETURN_IF_ERROR(LoadRuns(*database_, state));
   RETURN_IF_ERROR(LoadAttempts(*database_, state));
   ASSIGN_OR_RETURN(state.workers, StoredWorkers(*database_));
+  ASSIGN_OR_RETURN(const std::int64_t above, database_->ReadInteger(kSelectAttemptsAbove));
+  state.attempts_above = static_cast<int>(above);
   return state;
 }
 

@@ -17,7 +17,8 @@ namespace etude {
 class SqliteResultsStore final : public ResultsStore {
  public:
   // Makes the file in its existing directory, or brings an older schema up to date. Checks every
-  // page of a file of at most kMaxCheckedBytes. kFailedPrecondition: another coordinator has the
+  // page of a file of at most kMaxCheckedBytes, and its log; a damaged page of a larger one is
+  // kDataLoss to whoever reads it. kFailedPrecondition: another coordinator has the
   // directory, or the file is newer than this program. kDataLoss: the file is damaged.
   static absl::StatusOr<std::unique_ptr<SqliteResultsStore>> Open(const std::string& path);
 

@@ -3,6 +3,7 @@
 #define ETUDE_STORAGE_STATE_DISK_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -34,6 +35,7 @@ class FreeSpaceStore final : public ResultsStore {
   absl::Status Commit(std::span<const Change> changes) override;
   // Whether a commit would be let through now. Thread-safe.
   absl::Status CheckSpace() const;
+  void Tidy() override { store_.Tidy(); }
   absl::StatusOr<StoredState> Load() override { return store_.Load(); }
 
  private:

@@ -200,12 +200,14 @@ bool AttemptWork::CheckpointReady(absl::Time now) {
 void AttemptWork::TakeDownload(const absl::Status& status, absl::Time now) {
   const bool away = status.code() == absl::StatusCode::kUnavailable ||
                     status.code() == absl::StatusCode::kDeadlineExceeded;
-  if (!status.ok() && (away || ++download_tries_ < kMaxDownloadTries)) {
+  const bool gone = absl::IsNotFound(status);  // the next attempt starts without it
+  if (!status.ok() && !gone && (away || ++download_tries_ < kMaxDownloadTries)) {
     retry_at_ = now + backoff_.Next();
     return;
   }
   if (!status.ok()) {
-    return CannotPrepare(Annotate(absl::Status(absl::StatusCode::kInternal, status.message()),
+    const absl::StatusCode code = gone ? status.code() : absl::StatusCode::kInternal;
+    return CannotPrepare(Annotate(absl::Status(code, status.message()),
                                   "checkpoint of step " + std::to_string(assignment_->start_step)));
   }
   backoff_.Reset();

@@ -118,6 +118,13 @@ absl::Status MakeDirectories(const std::string& path, unsigned mode) {
   return absl::OkStatus();
 }
 
+absl::Status SyncFile(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return FromErrno(errno, "open " + path);
+  if (fsync(file.get()) != 0) return FromErrno(errno, "fsync " + path);
+  return absl::OkStatus();
+}
+
 absl::Status SyncDirectory(const std::string& path) {
   const Descriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return FromErrno(errno, "open directory " + path);

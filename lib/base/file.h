@@ -28,6 +28,9 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
 // component when it is made.
 absl::Status MakeDirectories(const std::string& path, unsigned mode = 0755);
 
+// Makes what was written to a file durable.
+absl::Status SyncFile(const std::string& path);
+
 // Makes the entries of a directory durable after a rename or an unlink in it.
 absl::Status SyncDirectory(const std::string& path);
 

@@ -86,7 +86,7 @@ struct MemoryResultsStore::Applier {
   }
   absl::Status operator()(const AttemptStarted& c) const {
     const Attempt& attempt = c.attempt;
-    if (attempt.number > 1) {
+    if (attempt.number - 1 > t.attempts_above) {
       const auto before = t.attempts.find({attempt.job, attempt.number - 1});
       if (before == t.attempts.end() || !before->second.outcome) {
         return FailedPrecondition("the attempt before has not ended");
@@ -119,6 +119,11 @@ struct MemoryResultsStore::Applier {
     } else {
       t.checkpoints[{c.checkpoint.job, c.checkpoint.kind}] = c.checkpoint;
     }
+    return absl::OkStatus();
+  }
+  absl::Status operator()(const CheckpointLost& c) const {
+    if (c.kind == CheckpointKind::kBranch) t.branch_points.erase({c.job, c.step});
+    if (c.kind == CheckpointKind::kResume) t.checkpoints.erase({c.job, c.kind});
     return absl::OkStatus();
   }
   absl::Status operator()(const FitAdded& c) const {
@@ -179,6 +184,7 @@ absl::StatusOr<StoredState> MemoryResultsStore::Load() {
   for (const auto& [key, prediction] : tables_.predictions) {
     state.predicted.push_back({key.first, key.second});
   }
+  state.attempts_above = tables_.attempts_above;
   return state;
 }
 

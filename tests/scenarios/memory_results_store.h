@@ -19,7 +19,15 @@ namespace etude {
 class MemoryResultsStore final : public ResultsStore {
  public:
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override {}
   absl::StatusOr<StoredState> Load() override;
+
+  // Keeps what there is, and takes the store back to it, as a restored backup does.
+  void Backup() { backup_ = tables_; }
+  void RestoreBackup(int attempts_above) {
+    tables_ = backup_;
+    tables_.attempts_above = attempts_above;
+  }
 
   // Loss points of the job's newest path, by (series, step).
   std::map<std::pair<Series, std::int64_t>, double> PointsOf(const JobId& job) const;
@@ -41,9 +49,11 @@ class MemoryResultsStore final : public ResultsStore {
     std::map<std::tuple<JobId, int, Series, std::int64_t>, double> points;
     std::set<std::pair<SweepId, std::string>> fits;
     std::map<std::pair<SweepId, RunKey>, FrozenPrediction> predictions;
+    int attempts_above = 0;
   };
   struct Applier;
   Tables tables_;
+  Tables backup_;
 };
 
 }  // namespace etude

@@ -80,6 +80,8 @@ std::string Scenario::Answer(const std::string& command) {
   if (verb == "finish") return Finish(words);
   if (verb == "advance") return Advance(words);
   if (verb == "restart") return Restart();
+  if (verb == "backup") return Backup();
+  if (verb == "restore") return Restore(words);
   if (verb == "awaiting") return Awaiting();
   if (verb == "freeze") return Freeze(words);
   if (verb == "turn") return Turn(words);
@@ -299,6 +301,18 @@ std::string Scenario::Restart() {
   if (!state.ok()) return etude::Text(state.status());
   scheduler_ = std::make_unique<Scheduler>(SchedulerOptions{});
   return etude::Text(scheduler_->Restore(*state, now_));
+}
+
+std::string Scenario::Backup() {
+  store_.Backup();
+  return "ok";
+}
+
+std::string Scenario::Restore(Words& words) {
+  int attempts_above = 0;
+  words >> attempts_above;
+  store_.RestoreBackup(attempts_above);
+  return Restart();
 }
 
 std::string Scenario::RunState(const std::string& name) {

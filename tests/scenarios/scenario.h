@@ -25,6 +25,8 @@
 // Runs of one name but for what follows a "~" share a trunk; their acquire also answers
 // "branches [STEPS]". They begin to cool down after 4/5 of their steps.
 //
+//   backup    restore ATTEMPTS_ABOVE   keep what is stored; a new scheduler from that
+//
 // JOB is a RUN, or RUN.N for the Nth job after its first. Without "->" the answer must be "ok"; an
 // expectation that ends in "*" is a prefix; errors are "error CODE". A "#" that begins a line is a
 // comment. Every answer's changes are committed to a store that checks the fences itself.
@@ -65,6 +67,8 @@ class Scenario {
   std::string Finish(Words& words);
   std::string Advance(Words& words);
   std::string Restart();
+  std::string Backup();
+  std::string Restore(Words& words);
   std::string RunState(const std::string& run);
   std::string SweepState(const std::string& sweep);
   std::string WorkerStateOf(const std::string& worker);

@@ -35,6 +35,7 @@ class JournaledStore final : public ResultsStore {
                  Oracle& oracle, PlantedBug bug);
 
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override { store_->Tidy(); }
   absl::StatusOr<StoredState> Load() override;
   void Sync();
   // The process that used it is gone; the next one finds what the disk kept.

@@ -22,6 +22,7 @@ class PlantedStore final : public ResultsStore {
       : store_(std::move(store)), bug_(bug) {}
 
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override { store_->Tidy(); }
   absl::StatusOr<StoredState> Load() override { return store_->Load(); }
 
  private:

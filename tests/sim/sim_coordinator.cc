@@ -130,6 +130,7 @@ void SimCoordinator::Process() {
   Tick(now, changes);
   ServeParked(now, changes, answers);
   Commit(changes, std::move(answers), now);
+  store_.Tidy();
 }
 
 void SimCoordinator::Tick(const Moment& now, Scheduler::Changes& changes) {

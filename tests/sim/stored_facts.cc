@@ -36,7 +36,10 @@ struct Applier {
     if (run.state == RunState::kSucceeded) return;
     run = {c.state, c.result ? c.result->val_loss : run.val_loss};
   }
-  void operator()(const JobChanged& c) const { Add(c.job); }
+  void operator()(const JobChanged& c) const {
+    Add(c.job);
+    if (IsTerminal(c.job.state)) facts.checkpoints.erase({c.job.id, CheckpointKind::kResume});
+  }
   void operator()(const JobAdded& c) const {
     Add(c.job);
     facts.paths.erase(c.job.run);
@@ -72,6 +75,7 @@ struct Applier {
     Facts::CheckpointFact& fact = facts.checkpoints[{added.job, added.kind}];
     if (added.step >= fact.step) fact = {added.attempt, added.step};
   }
+  void operator()(const CheckpointLost& c) const { facts.checkpoints.erase({c.job, c.kind}); }
   void operator()(const WorkerChanged& c) const { facts.drained[c.worker.id] = c.worker.drained; }
   void operator()(const WorkerForgotten& c) const { facts.drained.erase(c.worker); }
   void operator()(const FitAdded&) const {}

@@ -29,6 +29,7 @@ class FaultyResultsStore final : public ResultsStore {
   int commits() const { return commits_; }  // calls so far, those that failed included
 
   absl::Status Commit(std::span<const Change> changes) override;
+  void Tidy() override { store_.Tidy(); }
   absl::StatusOr<StoredState> Load() override;
 
  private:

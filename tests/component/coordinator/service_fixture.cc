@@ -51,13 +51,16 @@ void ServiceTest::Open() {
   CoordinatorFacts facts;
   facts.software = "test";
   facts.state_dir = directory_;
+  facts.store_path = directory_ + "/etude.db";
+  collector_ = std::make_unique<BlobCollector>(*reader_, *blobs_, SystemClock());
   service_ = std::make_unique<CoordinatorService>(ClientService::Parts{
-      *core_, *reader_, *blobs_, *logs_, authentication_, SystemClock(), facts});
+      *core_, *reader_, *blobs_, *logs_, authentication_, SystemClock(), facts, *collector_});
   ASSERT_TRUE(service_->Start("").ok());
   channel_ = service_->InProcessChannel();
   worker_ = v1::WorkerService::NewStub(channel_);
   client_ = v1::ClientService::NewStub(channel_);
   blob_ = v1::BlobService::NewStub(channel_);
+  store_stub_ = v1::StoreService::NewStub(channel_);
 }
 
 void ServiceTest::Close() {

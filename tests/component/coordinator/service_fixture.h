@@ -14,6 +14,7 @@
 #include "coordinator/core.h"
 #include "etude/v1/blob.grpc.pb.h"
 #include "etude/v1/client.grpc.pb.h"
+#include "etude/v1/store.grpc.pb.h"
 #include "etude/v1/worker.grpc.pb.h"
 #include "lib/base/hash.h"
 #include "storage/attempt_logs.h"
@@ -67,12 +68,14 @@ class ServiceTest : public testing::Test {
        {Role::kWorker, Sha256Hex(kBobsToken), kNeverExpires, "bob"}},
       "/state/token",
       SystemClock()};
+  std::unique_ptr<BlobCollector> collector_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<CoordinatorService> service_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::WorkerService::Stub> worker_;
   std::unique_ptr<v1::ClientService::Stub> client_;
   std::unique_ptr<v1::BlobService::Stub> blob_;
+  std::unique_ptr<v1::StoreService::Stub> store_stub_;
 };
 
 // One transformer run of 20 steps of 8 x 64 positions.

@@ -171,7 +171,10 @@ const std::map<std::string, std::string>& Expected() {
                                               {"ClientService/RetryRun", kSubmitters},
                                               {"ClientService/ExplainRun", kReaders},
                                               {"ClientService/TailLog", kReaders},
-                                              {"ClientService/DrainWorker", "admin"}};
+                                              {"ClientService/DrainWorker", "admin"},
+                                              {"StoreService/GetStore", kReaders},
+                                              {"StoreService/Backup", "admin"},
+                                              {"StoreService/Verify", "admin"}};
   return expected;
 }
 

@@ -38,6 +38,7 @@ class GatedStore final : public ResultsStore {
     --waiting_;
     return store_.Commit(changes);
   }
+  void Tidy() override { store_.Tidy(); }
   absl::StatusOr<StoredState> Load() override { return store_.Load(); }
   void Open(bool open) {
     std::lock_guard lock(mutex_);

@@ -181,6 +181,40 @@ TEST_F(BlobStoreTest, CollectSparesWhatSomebodyWasJustToldIsThere) {
   EXPECT_TRUE(Complete(name));
 }
 
+TEST_F(BlobStoreTest, ADamagedBlobIsSetAsideAndMayBeSentAgain) {
+  const std::string name = blobs_->Put("hello").value_or("");
+  EXPECT_TRUE(blobs_->Check(name).ok());
+  std::ofstream(FileOf(name)) << "jello";
+  EXPECT_EQ(blobs_->Check(name).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(blobs_->Check(name).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(blobs_->Read(name, 0, 5).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Received(name), 0);
+  ASSERT_TRUE(blobs_->Append(name, 5, 0, "hello").ok());
+  EXPECT_EQ(blobs_->Read(name, 0, 5).value_or(""), "hello");
+}
+
+TEST_F(BlobStoreTest, WhatWasSetAsideIsCollectedThoughARowNamesIt) {
+  const std::string name = blobs_->Put("hello").value_or("");
+  ASSERT_TRUE(blobs_->SetAside(name).ok());
+  EXPECT_EQ(blobs_->Collect({name}, HourAgo()).value_or(-1), 0) << "it is looked at for an hour";
+  Age(root() + "/damaged/" + name);
+  EXPECT_EQ(blobs_->Collect({name}, HourAgo()).value_or(-1), 1);
+}
+
+TEST_F(BlobStoreTest, MeasureTellsWhatIsNamedFromWhatIsNot) {
+  const std::string named = blobs_->Put("named").value_or("");
+  blobs_->Put("other one").IgnoreError();
+  const std::string damaged = blobs_->Put("damaged").value_or("");
+  ASSERT_TRUE(blobs_->SetAside(damaged).ok());
+  ASSERT_TRUE(blobs_->Append(Sha256Hex("never finished"), 14, 0, "never").ok());
+  const auto usage = blobs_->Measure({named, damaged});
+  ASSERT_TRUE(usage.ok()) << usage.status();
+  EXPECT_EQ(usage->named, 1);
+  EXPECT_EQ(usage->named_bytes, 5);
+  EXPECT_EQ(usage->others, 3);
+  EXPECT_EQ(usage->other_bytes, 9 + 7 + 5);
+}
+
 TEST_F(BlobStoreTest, CollectLeavesFilesThatAreNotBlobs) {
   std::filesystem::create_directories(root() + "/ab");
   std::ofstream(root() + "/ab/notes.txt") << "mine";

@@ -80,6 +80,43 @@ TEST_F(MigrationsTest, SweepsOfVersion1HoldNothingOut) {
   EXPECT_EQ(Number("SELECT held_out FROM sweep_runs"), 0);
 }
 
+TEST_F(MigrationsTest, SweepsAndWorkersOfVersion2AreAsNobodyTurnedThem) {
+  ASSERT_TRUE(Migrate(*database_, Migrations().first(2)).ok());
+  ASSERT_TRUE(database_
+                  ->Execute("INSERT INTO corpora VALUES ('c', 37, 1, 1, 1, 'char', 1.0);"
+                            "INSERT INTO sweeps VALUES (1, 's', 'old', 'c', '', '{}', 5, 1.0, "
+                            "'active', '', 0, 0);"
+                            "INSERT INTO workers VALUES ('w', 'box', 'cpu', '', '', 1, 1, 0, "
+                            "'offline', '', 0, 0)")
+                  .ok());
+  ASSERT_TRUE(Migrate(*database_).ok());
+  EXPECT_EQ(Number("SELECT paused + priority FROM sweeps"), 0);
+  EXPECT_EQ(Number("SELECT weight = 1 FROM sweeps"), 1);
+  EXPECT_EQ(Number("SELECT drained FROM workers"), 0);
+}
+
+TEST_F(MigrationsTest, ResumeCheckpointsOfVersion4StayWithJobsThatAreNotOver) {
+  ASSERT_TRUE(Migrate(*database_, Migrations().first(4)).ok());
+  ASSERT_TRUE(
+      database_
+          ->Execute("INSERT INTO runs (key, config_json, state, reason, created_at_us, "
+                    "finished_at_us, has_result) VALUES ('r', '{}', 'queued', '', 0, 0, 0);"
+                    "INSERT INTO jobs VALUES (1, 'over', 'r', 0, 9, 'succeeded', 1, 0, '', NULL);"
+                    "INSERT INTO jobs VALUES (2, 'trains', 'r', 0, 9, 'leased', 1, 0, '', NULL);"
+                    "INSERT INTO attempts VALUES (1, 1, 'w', 0, 'succeeded', '', 0, 0, '');"
+                    "INSERT INTO attempts VALUES (2, 1, 'w', 0, NULL, '', 0, 0, '');"
+                    "INSERT INTO checkpoints VALUES (1, 'resume', 1, 5, 0);"
+                    "INSERT INTO checkpoints VALUES (1, 'best', 1, 5, 0);"
+                    "INSERT INTO checkpoints VALUES (2, 'resume', 1, 5, 0);"
+                    "INSERT INTO checkpoint_files VALUES (1, 'resume', 0, 'm', 'aa', 1)")
+          .ok());
+  ASSERT_TRUE(Migrate(*database_).ok());
+  EXPECT_EQ(Number("SELECT count(*) FROM checkpoints"), 2);
+  EXPECT_EQ(Number("SELECT count(*) FROM checkpoints WHERE job = 1 AND kind = 'best'"), 1);
+  EXPECT_EQ(Number("SELECT count(*) FROM checkpoint_files"), 0);
+  EXPECT_EQ(Number("SELECT count(*) FROM restores"), 0);
+}
+
 TEST_F(MigrationsTest, FailingStepLeavesTheOldVersion) {
   ASSERT_TRUE(Migrate(*database_).ok());
   const auto steps = With({"CREATE TABLE added_later (a INTEGER) STRICT", "CREATE NONSENSE"});
