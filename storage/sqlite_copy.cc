@@ -12,7 +12,7 @@
 namespace etude {
 namespace {
 
-constexpr int kPagesPerSlice = 1024;  // 8 MiB
+constexpr int kPagesPerSlice = 256;  // 2 MiB
 
 // The connection that a copy is written through. The file is worth nothing until the copy is whole,
 // so it has no journal and is synced once.
@@ -76,8 +76,8 @@ absl::Status CopyPages(sqlite3* source, const CopyTarget& target,
     stopped = !go_on(pages - sqlite3_backup_remaining(copy), pages);
   }
   sqlite3_backup_finish(copy);
-  if (code == SQLITE_DONE) return absl::OkStatus();
-  return stopped ? Cancelled("the copy of the results store was stopped") : target.Failure(code);
+  if (stopped) return Cancelled("the copy of the results store was stopped");
+  return code == SQLITE_DONE ? absl::OkStatus() : target.Failure(code);
 }
 
 constexpr char kFirstPage[] = "SELECT count(*) FROM sqlite_schema";

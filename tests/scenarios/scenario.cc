@@ -97,6 +97,10 @@ std::string Scenario::Answer(const std::string& command) {
     const auto worker = scheduler_->DrainWorker(WorkerId(name), verb == "drain", now_, changes_);
     return etude::Text(worker.status());
   }
+  if (verb == "lose") {
+    scheduler_->LoseBlob(name, now_, changes_);
+    return "ok";
+  }
   if (verb == "explain") return Explain(name);
   if (verb == "cancel") {
     return etude::Text(scheduler_->CancelSweep(SweepId(name), now_, changes_));
@@ -264,6 +268,7 @@ std::string Scenario::Checkpointed(Words& words) {
   const HeldAttempt held = ParseAttempt(attempt);
   checkpoint.job = held.job;
   checkpoint.attempt = held.attempt;
+  checkpoint.files = {{"weights", attempt + "/" + std::to_string(checkpoint.step), 1}};
   return etude::Text(scheduler_->CommitCheckpoint(WorkerId(worker), checkpoint, now_, changes_));
 }
 

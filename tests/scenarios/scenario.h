@@ -25,6 +25,7 @@
 // Runs of one name but for what follows a "~" share a trunk; their acquire also answers
 // "branches [STEPS]". They begin to cool down after 4/5 of their steps.
 //
+//   lose JOB#ATTEMPT/STEP              the checkpoint's bytes turn out to be damaged
 //   backup    restore ATTEMPTS_ABOVE   keep what is stored; a new scheduler from that
 //
 // JOB is a RUN, or RUN.N for the Nth job after its first. Without "->" the answer must be "ok"; an
