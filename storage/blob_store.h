@@ -14,8 +14,8 @@
 
 namespace etude {
 
-// Thread-safe. Errors of the disk are those of FromErrno; a full disk is kResourceExhausted and
-// leaves what was there.
+// Thread-safe. A full disk is kResourceExhausted and leaves what was there. kUnavailable: the disk
+// failed to store what was sent; send it again. Other errors of the disk are those of FromErrno.
 class BlobStore {
  public:
   // Makes `directory` if need be.

@@ -81,6 +81,12 @@ absl::Status WriteAt(int descriptor, std::int64_t offset, std::string_view bytes
   return absl::OkStatus();
 }
 
+// A disk that fails is no bug of ours: what it refused may be sent again.
+absl::Status OfThisDisk(const absl::Status& status) {
+  if (!absl::IsInternal(status)) return status;
+  return Unavailable(MessageOf(status) + ": the disk failed. See: dmesg | tail");
+}
+
 // The size of a file, whose time of change becomes now; -1 if there is none.
 std::int64_t Touch(const std::string& path) {
   struct stat facts {};
@@ -237,7 +243,10 @@ absl::Status FileBlobStore::Publish(const std::string& sha256, const std::string
   if (std::rename(file.c_str(), target.c_str()) != 0) {
     return FromErrno(errno, "rename " + file + " to " + target);
   }
-  return SyncDirectory(parent);
+  absl::Status status = SyncDirectory(parent);
+  // Left there, it would be taken for durable when it is sent again.
+  if (!status.ok()) unlink(target.c_str());
+  return status;
 }
 
 absl::Status FileBlobStore::Append(const std::string& sha256, std::int64_t total_bytes,
@@ -266,7 +275,7 @@ absl::Status FileBlobStore::Append(const std::string& sha256, std::int64_t total
     if (status.ok()) status = Publish(sha256, PartialPathOf(sha256));
   }
   if (upload->over()) Forget(sha256);
-  return status;
+  return OfThisDisk(status);
 }
 
 absl::StatusOr<std::string> FileBlobStore::Read(const std::string& sha256, std::int64_t offset,
@@ -296,7 +305,7 @@ absl::StatusOr<std::string> FileBlobStore::Put(std::string_view bytes) {
   const absl::Status status = Publish(sha256, file);
   if (status.ok()) return sha256;
   unlink(file.c_str());
-  return status;
+  return OfThisDisk(status);
 }
 
 bool FileBlobStore::RemoveIfOld(const std::string& path, const std::string& sha256,
