@@ -1,6 +1,7 @@
 // What a user gets for a mistake or a broken machine: the exit code of the contract, and a line
 // that says what to do.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "tests/support/cluster.h"
+#include "tests/support/small_sweep.h"
 
 namespace etude {
 namespace {
@@ -159,32 +161,83 @@ TEST_F(BadInputTest, AnotherAddressThanLoopbackNeedsTls) {
   }
 }
 
-// A coordinator whose disk is 3 MB: the corpus fits, the checkpoints and points of a sweep soon do
-// not.
-TEST(DiskFullTest, NothingAcknowledgedIsLost) {
-  Cluster cluster({.coordinator_toml = "min_free_mib = 0\n"});
-  const std::string state = cluster.directory() + "/coordinator";
-  std::filesystem::create_directories(state);
-  if (mount("tmpfs", state.c_str(), "tmpfs", 0, "size=6m,mode=700") != 0) {
-    GTEST_SKIP() << "SKIPPED LOUDLY: a small tmpfs needs root and mount rights";
+// A coordinator whose state directory is a small disk of its own.
+class DiskFullTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(State());
+    if (mount("tmpfs", State().c_str(), "tmpfs", 0, "size=24m,mode=700") != 0) {
+      GTEST_SKIP() << "NOT TESTED: a full disk; a small tmpfs needs root and mount rights";
+    }
+    mounted_ = true;
+    cluster_.StartCoordinator();
+    cluster_.PushCorpus();
   }
-  cluster.StartCoordinator();
-  cluster.PushCorpus();
-  const std::string filler = state + "/filler";
-  std::ofstream(filler) << std::string(16 << 20, 'x');  // as much as fits
-  const CommandResult refused = cluster.Submit(kGoodSpec, /*wait=*/false);
+  void TearDown() override {
+    if (!mounted_) return;
+    KillCoordinator();
+    umount(State().c_str());
+  }
+
+  std::string State() const { return cluster_.directory() + "/coordinator"; }
+  void KillCoordinator() {
+    cluster_.coordinator().Signal(SIGKILL);
+    cluster_.coordinator().Wait(10);
+  }
+  // With as much as fits.
+  void Fill() { std::ofstream(State() + "/filler") << std::string(32 << 20, 'x'); }
+  void Free() { std::filesystem::remove(State() + "/filler"); }
+  // Of all points that the worker's trainers have written, acknowledged or not.
+  std::uintmax_t SpooledBytes() const {
+    std::uintmax_t bytes = 0;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(cluster_.directory() + "/one")) {
+      if (entry.path().filename() == "points.log") bytes += entry.file_size();
+    }
+    return bytes;
+  }
+
+  Cluster cluster_{{.coordinator_toml = "min_free_mib = 0\n"}};
+  bool mounted_ = false;
+};
+
+TEST_F(DiskFullTest, NothingAcknowledgedIsLost) {
+  Fill();
+  const CommandResult refused = cluster_.Submit(kGoodSpec, /*wait=*/false);
   EXPECT_NE(refused.status, 0);
   EXPECT_NE(refused.err.find("disk"), std::string::npos) << refused.err;
-  std::filesystem::remove(filler);
+  Free();
   EXPECT_TRUE(
-      Eventually(30, [&] { return cluster.Submit(kGoodSpec, /*wait=*/false).status == 0; }));
-  cluster.coordinator().Signal(SIGKILL);
-  cluster.coordinator().Wait(10);
-  cluster.StartCoordinator();
-  EXPECT_EQ(cluster.RunsOf("first").size(), 1u);
-  cluster.coordinator().Signal(SIGKILL);
-  cluster.coordinator().Wait(10);
-  umount(state.c_str());
+      Eventually(30, [&] { return cluster_.Submit(kGoodSpec, /*wait=*/false).status == 0; }));
+  KillCoordinator();
+  cluster_.StartCoordinator();
+  EXPECT_EQ(cluster_.RunsOf("first").size(), 1u);
+}
+
+TEST_F(DiskFullTest, WorkersTrainOnAndReportOnceThereIsRoom) {
+  cluster_.StartWorker("one");
+  ASSERT_EQ(cluster_.Submit(SpecOf({.name = "full"}), /*wait=*/false).status, 0);
+  std::string run;
+  ASSERT_TRUE(Eventually(60, [&] {
+    for (const std::string& one : cluster_.RunsOf("full")) {
+      if (cluster_.StateOf(one) == "running" && cluster_.StepOf(one) >= 50) run = one;
+    }
+    return !run.empty();
+  }));
+  Fill();
+  // What was decided before is committed or refused by the time that a change is refused.
+  ASSERT_NE(cluster_.Submit(kGoodSpec, /*wait=*/false).status, 0);
+  const std::int64_t committed = cluster_.StepOf(run);
+  const std::uintmax_t spooled = SpooledBytes();
+  EXPECT_TRUE(Eventually(30, [&] { return SpooledBytes() > spooled + spooled / 4; }));
+  EXPECT_EQ(cluster_.StepOf(run), committed);
+  Free();
+  const CommandResult waited = cluster_.Etude({"sweep", "wait", "full"}, 240);
+  EXPECT_EQ(waited.status, 0) << waited.err;
+  for (const std::string& one : cluster_.RunsOf("full")) {
+    EXPECT_NE(cluster_.FingerprintOf(one), "");
+    EXPECT_EQ(cluster_.AttemptsOf(one), 1);
+  }
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ namespace {
 
 // How many points of each kind of fault, evenly spaced among all. $ETUDE_SOAK: every one. After an
 // error the coordinator tries its disk again a second later, so these take longer.
-constexpr std::size_t kDeathsOfATest = 24;
+constexpr std::size_t kDeathsOfATest = 16;
 constexpr std::size_t kErrorsOfATest = 8;
 constexpr double kStartSeconds = 20;
 constexpr double kRetrySeconds = 20;
