@@ -21,6 +21,12 @@ struct Applier {
   void Add(const Segment& segment) const {
     facts.paths[segment.run].push_back({segment.job, segment.from, segment.to});
   }
+  bool IsOnAPath(const JobId& job) const {
+    return std::any_of(facts.paths.begin(), facts.paths.end(), [&job](const auto& path) {
+      return std::any_of(path.second.begin(), path.second.end(),
+                         [&job](const Facts::PathPart& part) { return part.job == job; });
+    });
+  }
   void operator()(const CorpusAdded&) const {}
   void operator()(const SweepAdded& c) const {
     for (const Run& run : c.new_runs) facts.runs[run.key] = {run.state, 0};
@@ -44,6 +50,10 @@ struct Applier {
     Add(c.job);
     facts.paths.erase(c.job.run);
     for (const Segment& segment : c.path) Add(segment);
+    std::erase_if(facts.checkpoints, [&](const auto& item) {
+      const JobId& job = item.first.first;
+      return facts.jobs[job].run == c.job.run && !IsOnAPath(job);
+    });
   }
   void operator()(const AttemptStarted& c) const {
     const Attempt& attempt = c.attempt;
