@@ -131,6 +131,7 @@ void AddSweep(CommandTree& tree) {
           {"etude sweep cancel first", "etude sweep cancel 3fa9c1 -o json"},
           ""},
          Cancel, /*timeout=*/false);
+  AddSweepExtend(tree, *noun);
   AddSweepControls(tree, *noun);
 }
 

@@ -292,16 +292,23 @@ grpc::Status ClientService::CancelSweep(grpc::ServerContext* context,
 grpc::Status ClientService::ListRuns(grpc::ServerContext* context,
                                      const v1::ListRunsRequest* request,
                                      v1::ListRunsResponse* response) {
-  return Serve(*context, "ListRuns", [&] { return FillRuns(request->sweep(), *response); });
+  return Serve(*context, "ListRuns", [&] { return FillRuns(*request, *response); });
 }
 
-absl::Status ClientService::FillRuns(const std::string& text, v1::ListRunsResponse& response) {
+absl::Status ClientService::FillRuns(const v1::ListRunsRequest& request,
+                                     v1::ListRunsResponse& response) {
+  const std::string& text = request.sweep();
+  if (request.offset() < 0 || request.limit() < 0) {
+    return InvalidArgument("list of runs: offset and limit must not be negative");
+  }
+  const int limit = request.limit() == 0 ? -1 : request.limit();
   Sweep sweep;  // none: every run
   if (!text.empty()) {
     ASSIGN_OR_RETURN(const std::string name, NameFromWire(text, "sweep"));
     ASSIGN_OR_RETURN(sweep, parts_.reader.FindSweep(name));
   }
-  ASSIGN_OR_RETURN(std::vector<RunStanding> standings, parts_.reader.Standings(sweep.id));
+  ASSIGN_OR_RETURN(std::vector<RunStanding> standings,
+                   parts_.reader.Standings(sweep.id, request.offset(), limit));
   ASSIGN_OR_RETURN(const std::vector<RunProgress> runs,
                    JoinProgress(parts_.core, std::move(standings), sweep));
   for (const RunProgress& run : runs) *response.add_runs() = ToClient(run);

@@ -118,7 +118,7 @@ class ClientService final : public v1::ClientService::Service {
   absl::Status FillSweeps(v1::ListSweepsResponse& response);
   absl::Status Watch(const grpc::ServerContext& context, const std::string& sweep,
                      grpc::ServerWriter<v1::GetSweepResponse>& writer);
-  absl::Status FillRuns(const std::string& sweep, v1::ListRunsResponse& response);
+  absl::Status FillRuns(const v1::ListRunsRequest& request, v1::ListRunsResponse& response);
   absl::Status FillRun(const std::string& text, v1::GetRunResponse& response);
   absl::Status StreamCurve(const grpc::ServerContext& context, const v1::GetCurveRequest& request,
                            grpc::ServerWriter<v1::GetCurveResponse>& writer);

@@ -19,7 +19,8 @@ namespace {
 constexpr int kKeepaliveTimeMs = 20000;
 constexpr int kKeepaliveTimeoutMs = 10000;
 constexpr int kMaxReconnectBackoffMs = 2000;
-constexpr int kMaxMessageBytes = 4 << 20;
+// The largest answer is a sweep of kMaxRunsLimit runs, some 7 MiB.
+constexpr int kMaxMessageBytes = 32 << 20;
 constexpr std::int64_t kMaxTokenFileBytes = 4096;
 
 std::shared_ptr<grpc::Channel> MakeChannel(const ChannelOptions& options) {

@@ -84,8 +84,13 @@ class ResultsReader {
   virtual absl::StatusOr<Corpus> FindCorpus(const std::string& text) = 0;
   virtual absl::StatusOr<Sweep> FindSweep(const std::string& text) = 0;
   virtual absl::StatusOr<RunKey> FindRun(const std::string& text) = 0;
-  // In the order of the sweep's spec; every run, oldest first, when `sweep` is empty.
-  virtual absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep) = 0;
+  // In the order of the sweep's spec; every run, oldest first, when `sweep` is empty. `limit` < 0:
+  // all from `offset` on.
+  virtual absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep, int offset,
+                                                             int limit) = 0;
+  absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep) {
+    return Standings(sweep, 0, -1);
+  }
   virtual absl::StatusOr<RunStanding> Standing(const RunKey& run) = 0;
   virtual absl::StatusOr<std::vector<Job>> JobsOf(const RunKey& run) = 0;
   struct AttemptRow {

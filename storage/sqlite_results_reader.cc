@@ -208,19 +208,24 @@ absl::StatusOr<RunKey> SqliteResultsReader::FindRun(const std::string& text) {
   });
 }
 
-constexpr char kSelectRunKeys[] = "SELECT key FROM runs ORDER BY number";
+constexpr char kSelectRunKeys[] = "SELECT key FROM runs ORDER BY number LIMIT ? OFFSET ?";
 constexpr char kSelectRunKeysOfSweep[] =
-    "SELECT run FROM sweep_runs WHERE sweep = ? ORDER BY ordinal";
+    "SELECT run FROM sweep_runs WHERE sweep = ? ORDER BY ordinal LIMIT ? OFFSET ?";
 constexpr char kSelectSweepWithId[] = "SELECT 1 FROM sweeps WHERE id = ?";
 
-absl::StatusOr<std::vector<RunStanding>> SqliteResultsReader::Standings(const SweepId& sweep) {
+absl::StatusOr<std::vector<RunStanding>> SqliteResultsReader::Standings(const SweepId& sweep,
+                                                                        int offset, int limit) {
   return Read([&](Database& database) -> absl::StatusOr<std::vector<RunStanding>> {
     ASSIGN_OR_RETURN(Statement known, database.Prepare(kSelectSweepWithId));
     ASSIGN_OR_RETURN(const bool found, known.Bind(sweep.text()).Next());
     if (!found && !sweep.empty()) return NoSuch("sweep", sweep.text());
     ASSIGN_OR_RETURN(Statement rows,
                      database.Prepare(sweep.empty() ? kSelectRunKeys : kSelectRunKeysOfSweep));
-    if (!sweep.empty()) rows.Bind(sweep.text());
+    if (sweep.empty()) {
+      rows.Bind(limit, offset);
+    } else {
+      rows.Bind(sweep.text(), limit, offset);
+    }
     ASSIGN_OR_RETURN(const std::vector<std::string> keys, AllOf<std::string>(rows, TextOf));
     std::vector<RunStanding> standings;
     for (const std::string& key : keys) {

@@ -27,7 +27,9 @@ class SqliteResultsReader final : public ResultsReader {
   absl::StatusOr<Corpus> FindCorpus(const std::string& text) override;
   absl::StatusOr<Sweep> FindSweep(const std::string& text) override;
   absl::StatusOr<RunKey> FindRun(const std::string& text) override;
-  absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep) override;
+  absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep, int offset,
+                                                     int limit) override;
+  using ResultsReader::Standings;
   absl::StatusOr<RunStanding> Standing(const RunKey& run) override;
   absl::StatusOr<std::vector<Job>> JobsOf(const RunKey& run) override;
   absl::StatusOr<std::vector<AttemptRow>> AttemptsOf(const RunKey& run) override;

@@ -101,9 +101,12 @@ absl::StatusOr<v1::SubmitSweepResponse> BenchClient::Submit(const SweepSize& siz
   return Ask(address_, *stub_, request, &v1::ClientService::Stub::SubmitSweep);
 }
 
-absl::StatusOr<v1::ListRunsResponse> BenchClient::ListRuns(const std::string& sweep) {
+absl::StatusOr<v1::ListRunsResponse> BenchClient::ListRuns(const std::string& sweep, int offset,
+                                                           int limit) {
   v1::ListRunsRequest request;
   request.set_sweep(sweep);
+  request.set_offset(offset);
+  request.set_limit(limit);
   return Ask(address_, *stub_, request, &v1::ClientService::Stub::ListRuns);
 }
 

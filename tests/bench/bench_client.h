@@ -16,7 +16,7 @@ namespace etude {
 
 // What the shipped client takes in one message (proto/channel.cc); longer answers are measured here
 // all the same, and noted.
-inline constexpr std::size_t kShippedReplyBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kShippedReplyBytes = std::size_t{32} << 20;
 
 // Runs that differ in their seed alone.
 struct SweepSize {
@@ -36,7 +36,9 @@ class BenchClient {
   absl::Status PushCorpus(const std::string& directory);
 
   absl::StatusOr<v1::SubmitSweepResponse> Submit(const SweepSize& size);
-  absl::StatusOr<v1::ListRunsResponse> ListRuns(const std::string& sweep);
+  // limit 0: all of them.
+  absl::StatusOr<v1::ListRunsResponse> ListRuns(const std::string& sweep, int offset = 0,
+                                                int limit = 0);
   absl::StatusOr<std::int64_t> CountCurve(const std::string& run);  // reads it all
   absl::StatusOr<v1::GetInfoResponse> Info();
 

@@ -32,7 +32,7 @@ TEST_F(SchedulerTest, EqualConfigsOfOneSweepAreOneRun) {
   EXPECT_EQ(added.sweep.runs, (std::vector<RunKey>{KeyOf(configs[0]), KeyOf(configs[1])}));
   EXPECT_EQ(added.new_runs.size(), 2u);
   EXPECT_EQ(added.new_jobs.size(), 2u);
-  EXPECT_EQ(added.new_segments.size(), 2u);
+  EXPECT_EQ(added.new_segments.size(), 3u) << "the shorter run branches off the longer one";
   EXPECT_EQ(added.sweep.spec_toml, "name = \"s\"");
   EXPECT_EQ(added.sweep.created_at_us, now_.wall_us);
 }

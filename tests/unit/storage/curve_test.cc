@@ -132,6 +132,10 @@ TEST_F(CurveTest, StandingsFollowTheSpecOrAge) {
   ASSERT_TRUE(of_sweep.ok()) << of_sweep.status();
   ASSERT_THAT(*of_sweep, SizeIs(2));
   EXPECT_EQ(of_sweep->at(0).run.key, other.key);
+  const auto page = Reader()->Standings(SweepId(Hex('b')), 1, 5);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_THAT(*page, SizeIs(1));
+  EXPECT_EQ(page->at(0).run.key, run_.key);
   const auto all = Reader()->Standings(SweepId());
   ASSERT_TRUE(all.ok()) << all.status();
   ASSERT_THAT(*all, SizeIs(2));
