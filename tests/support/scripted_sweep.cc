@@ -140,7 +140,7 @@ void ScriptedSweep::AddAcquire(int attempt) {
     RETURN_IF_ERROR(Ask(*worker_, &v1::WorkerService::Stub::Acquire, request, response));
     const v1::Assignment& assignment = response.assignment();
     if (!response.has_assignment()) return Unavailable("no job: " + response.reason());
-    lost_attempts_ += assignment.attempt() - attempt;
+    lost_attempts_[assignment.job()] = assignment.attempt() - attempt;
     lease_ = {assignment.job(), assignment.attempt(), assignment.run()};
     return absl::OkStatus();
   });
@@ -212,6 +212,12 @@ absl::Status ScriptedSweep::Advance() {
   if (step.by_worker && absl::IsNotFound(status)) registered_ = false;
   if (status.ok()) ++next_;
   return status;
+}
+
+int ScriptedSweep::lost_attempts() const {
+  int lost = 0;
+  for (const auto& [job, attempts] : lost_attempts_) lost += attempts;
+  return lost;
 }
 
 absl::Status ScriptedSweep::Register() {

@@ -42,7 +42,7 @@ class ScriptedSweep {
 
   // Leases whose reply was lost with the coordinator that made them: the worker, back without them,
   // got their jobs again in another attempt.
-  int lost_attempts() const { return lost_attempts_; }
+  int lost_attempts() const;
 
   // All that the coordinator has stored of the sweeps, but for times and lost attempts, as text.
   // kDataLoss: a point is there twice, or a file that a row names does not have the bytes that were
@@ -95,7 +95,7 @@ class ScriptedSweep {
   std::unique_ptr<v1::WorkerService::Stub> worker_;
   bool registered_ = false;
   std::optional<Lease> lease_;
-  int lost_attempts_ = 0;
+  std::map<std::string, int> lost_attempts_;       // by job
   std::map<std::string, v1::ArtifactFile> files_;  // by name: what was sent and acknowledged
 };
 
