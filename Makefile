@@ -35,6 +35,7 @@ sanitize: setup
 soak: setup
 	cmake --preset default
 	cmake --build --preset soak
+	ctest --preset soak
 	ETUDE_SIM_SEEDS=$(SEEDS) build/tests/sim_test
 	tests/sim/run_mutants
 
@@ -42,6 +43,7 @@ bench: build
 	cmake -E make_directory build/bench
 	for bench in ingest dispatch submit fleet recover query; do \
 	  build/bin/etude-bench $$bench --scale full -o json > build/bench/$$bench.json || exit 1; done
+	tests/bench/study_bench --scale full -o json > build/bench/study.json
 
 package: build
 	cmake -E rm -rf build/packages
