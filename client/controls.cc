@@ -14,6 +14,7 @@ namespace {
 
 struct ControlFlags {
   std::string name;  // SWEEP, RUN or WORKER
+  std::string confirmation;
   bool failed = false;
   int priority = 0;
   double weight = 1;
@@ -91,6 +92,23 @@ absl::StatusOr<ExitCode> RetrySweep(Session& session, const ControlFlags& flags)
       {{"retried_runs", "runs started again"}, static_cast<std::int64_t>(retried->runs)});
   session.Print(report);
   if (retried->runs == 0) session.Say("no run of it has failed or was cancelled");
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> DeleteSweep(Session& session, const ControlFlags& flags) {
+  if (flags.confirmation.empty()) {
+    return WithHint(InvalidArgument("nothing was deleted: say its whole name with --name to "
+                                    "confirm; what is deleted is gone"),
+                    fmt::format("etude sweep delete {} --name NAME", flags.name));
+  }
+  ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
+  const absl::StatusOr<int> runs = client->DeleteSweep(flags.name, flags.confirmation);
+  if (!runs.ok()) return OfSweep(runs.status());
+  Report report;
+  report.facts = {{{"name", "deleted sweep"}, flags.confirmation},
+                  {{"deleted_runs", "runs deleted"}, static_cast<std::int64_t>(*runs)}};
+  session.Print(report);
+  session.Say("runs that other sweeps have, or began with, stay; its files go within two hours");
   return ExitCode::kOk;
 }
 
@@ -223,6 +241,15 @@ void AddSweepControls(CommandTree& tree, CLI::App& sweep) {
                   "What succeeded stays as it is."},
                  "sweep", kSweepArgument, RetrySweep);
   retry.command->add_flag("--failed", retry.flags->failed, "only those that failed");
+  const AddedControl remove = AddControl(
+      tree, sweep,
+      {"delete",
+       "Delete a sweep that has ended, with its runs, curves and checkpoints.",
+       {"etude sweep delete first --name first", "etude sweep delete 3fa9c1 --name first -o json"},
+       "Runs that another sweep has stay. To keep a copy: etude db backup DIR."},
+      "sweep", kSweepArgument, DeleteSweep);
+  remove.command->add_option("--name", remove.flags->confirmation, "its whole name, to confirm")
+      ->type_name("NAME");
   const AddedControl turn = AddControl(
       tree, sweep,
       {"turn",

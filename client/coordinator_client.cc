@@ -317,6 +317,16 @@ absl::StatusOr<SweepView> CoordinatorClient::FindSweep(const std::string& sweep)
   return Checked(ViewFromWire(response));
 }
 
+absl::StatusOr<int> CoordinatorClient::DeleteSweep(const std::string& sweep,
+                                                   const std::string& name) {
+  v1::DeleteSweepRequest request;
+  request.set_sweep(sweep);
+  request.set_name(name);
+  ASSIGN_OR_RETURN(const v1::DeleteSweepResponse response,
+                   wire_->Call(&v1::ClientService::Stub::DeleteSweep, request));
+  return response.runs();
+}
+
 absl::StatusOr<Sweep> CoordinatorClient::CancelSweep(const std::string& sweep) {
   v1::CancelSweepRequest request;
   request.set_sweep(sweep);

@@ -205,6 +205,8 @@ class CoordinatorClient {
   absl::StatusOr<std::vector<SweepSummary>> Sweeps();
   absl::StatusOr<SweepView> FindSweep(const std::string& sweep);
   absl::StatusOr<Sweep> CancelSweep(const std::string& sweep);
+  // How many of its runs went with it.
+  absl::StatusOr<int> DeleteSweep(const std::string& sweep, const std::string& name);
   absl::StatusOr<Sweep> PauseSweep(const std::string& sweep, bool paused);
   absl::StatusOr<Sweep> StopSweep(const std::string& sweep);
   absl::StatusOr<Sweep> SetTurn(const std::string& sweep, int priority, double weight);

@@ -6,6 +6,7 @@
 #include "client/command.h"
 #include "client/controls.h"
 #include "client/reports.h"
+#include "client/sweep_extend.h"
 #include "client/wait_command.h"
 #include "lib/base/status.h"
 

@@ -10,7 +10,7 @@
 #include "client/failure.h"
 #include "client/reports.h"
 #include "client/signals.h"
-#include "client/sweep_wait.h"
+#include "client/wait_command.h"
 #include "lib/base/status.h"
 #include "lib/scaling/spec_extend.h"
 

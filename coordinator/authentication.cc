@@ -48,6 +48,7 @@ constexpr CallRule kCallRules[] = {
     {"/etude.v1.ClientService/GetSweep", Access::kRead},
     {"/etude.v1.ClientService/WatchSweep", Access::kRead},
     {"/etude.v1.ClientService/CancelSweep", Access::kSubmit},
+    {"/etude.v1.ClientService/DeleteSweep", Access::kAdmin},
     {"/etude.v1.ClientService/ControlSweep", Access::kSubmit},
     {"/etude.v1.ClientService/RetrySweep", Access::kSubmit},
     {"/etude.v1.ClientService/CancelRun", Access::kSubmit},

@@ -74,6 +74,8 @@ class ClientService final : public v1::ClientService::Service {
                           grpc::ServerWriter<v1::GetSweepResponse>* writer) override;
   grpc::Status CancelSweep(grpc::ServerContext* context, const v1::CancelSweepRequest* request,
                            v1::CancelSweepResponse* response) override;
+  grpc::Status DeleteSweep(grpc::ServerContext* context, const v1::DeleteSweepRequest* request,
+                           v1::DeleteSweepResponse* response) override;
   // client_service_controls.cc
   grpc::Status ControlSweep(grpc::ServerContext* context, const v1::ControlSweepRequest* request,
                             v1::ControlSweepResponse* response) override;

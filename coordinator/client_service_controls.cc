@@ -55,6 +55,17 @@ grpc::Status ClientService::ControlSweep(grpc::ServerContext* context,
   });
 }
 
+grpc::Status ClientService::DeleteSweep(grpc::ServerContext* context,
+                                        const v1::DeleteSweepRequest* request,
+                                        v1::DeleteSweepResponse* response) {
+  return Serve(*context, "DeleteSweep", [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const SweepId sweep, SweepNamed(request->sweep()));
+    ASSIGN_OR_RETURN(const int runs, parts_.core.DeleteSweep(sweep, request->name()));
+    response->set_runs(runs);
+    return absl::OkStatus();
+  });
+}
+
 grpc::Status ClientService::RetrySweep(grpc::ServerContext* context,
                                        const v1::RetrySweepRequest* request,
                                        v1::RetrySweepResponse* response) {

@@ -222,6 +222,12 @@ absl::Status Core::CancelSweep(const SweepId& sweep) {
   });
 }
 
+absl::StatusOr<int> Core::DeleteSweep(const SweepId& sweep, const std::string& name) {
+  return Wait<absl::StatusOr<int>>([&](const Moment&, Scheduler::Changes& changes) {
+    return scheduler_.DeleteSweep(sweep, name, changes);
+  });
+}
+
 absl::Status Core::PauseSweep(const SweepId& sweep, bool paused) {
   return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
     return scheduler_.PauseSweep(sweep, paused, now, changes);

@@ -86,6 +86,7 @@ class Core {
   absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
                                               const std::vector<RunConfig>& configs);
   absl::Status CancelSweep(const SweepId& sweep);
+  absl::StatusOr<int> DeleteSweep(const SweepId& sweep, const std::string& name);
   absl::Status PauseSweep(const SweepId& sweep, bool paused);
   absl::Status StopSweep(const SweepId& sweep);
   absl::Status SetTurn(const SweepId& sweep, int priority, double weight);

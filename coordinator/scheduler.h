@@ -147,6 +147,10 @@ class Scheduler {
   absl::Status PauseSweep(const SweepId& sweep, bool paused, const Moment& now, Changes& changes);
   // Leases nothing more, lets what trains end, and cancels the rest. Errors as above.
   absl::Status StopSweep(const SweepId& sweep, const Moment& now, Changes& changes);
+  // Deletes a sweep that has ended and those of its runs that no other sweep has and from whose
+  // steps none started; how many. kNotFound. kInvalidArgument: that is not its name.
+  // kFailedPrecondition: it is active.
+  absl::StatusOr<int> DeleteSweep(const SweepId& sweep, const std::string& name, Changes& changes);
   // kInvalidArgument: out of range, see kMaxSweepPriority and kMaxSweepWeight. kNotFound.
   absl::Status SetTurn(const SweepId& sweep, int priority, double weight, Changes& changes);
   // Starts the sweep's failed runs again with new jobs, and its cancelled ones unless
@@ -317,6 +321,10 @@ class Scheduler {
   void LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now, Changes& changes);
   void OrphanChildren(JobEntry& job);
   void Replan(JobEntry& job, const Moment& now, Changes& changes);
+
+  // scheduler_delete.cc
+  std::vector<RunEntry*> OwnRuns(const SweepEntry& sweep);
+  void EraseRun(RunEntry& run);
 
   // scheduler_attempts.cc
   absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);

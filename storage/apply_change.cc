@@ -207,6 +207,9 @@ struct Applier {
   absl::Status operator()(const SweepChanged& c) const {
     return Annotate(ChangeSweep(database, c), "change sweep " + c.sweep.Short());
   }
+  absl::Status operator()(const SweepDeleted& c) const {
+    return Annotate(DeleteSweep(database, c), "delete sweep " + c.sweep.Short());
+  }
   absl::Status operator()(const RunChanged& c) const {
     return Annotate(ChangeRun(database, c), "change run " + c.run.Short());
   }

@@ -4,6 +4,7 @@
 #define ETUDE_STORAGE_APPLY_CHANGE_H_
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/change.h"
 #include "storage/sqlite.h"
 
@@ -21,6 +22,12 @@ absl::Status EndAttempt(Database& database, const AttemptEnded& change);
 absl::Status AddPoints(Database& database, const PointsAdded& change);
 absl::Status AddCheckpoint(Database& database, const CheckpointAdded& change);
 absl::Status DropCheckpoint(Database& database, const CheckpointLost& change);
+
+// Its points go later, with DeletePoints.
+absl::Status DeleteSweep(Database& database, const SweepDeleted& change);
+// Deletes at most `limit` points of deleted jobs, in a transaction of its own; whether more are
+// left.
+absl::StatusOr<bool> DeletePoints(Database& database, int limit);
 
 // Fits and predictions. kFailedPrecondition: another prediction of the run is frozen, or the sweep
 // does not hold it out.

@@ -54,9 +54,11 @@ absl::StatusOr<std::int64_t> CheckFence(Database& database, const JobId& id, int
 }  // namespace
 
 constexpr char kInsertJob[] =
-    "INSERT INTO jobs (id, run, from_step, to_step, state, attempts, counted_failures, reason, "
+    "INSERT INTO jobs (number, id, run, from_step, to_step, state, attempts, counted_failures, "
+    "reason, "
     "parent) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "VALUES (1 + max((SELECT coalesce(max(number), 0) FROM jobs), "
+    "(SELECT coalesce(max(job), 0) FROM deleted_jobs)), ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 absl::Status AddJob(Database& database, const Job& job) {
   std::optional<std::int64_t> parent;

@@ -45,6 +45,12 @@ struct SweepChanged {
   double weight = 1;
 };
 
+// A sweep goes, and these runs with everything that is stored of them.
+struct SweepDeleted {
+  SweepId sweep;
+  std::vector<RunKey> runs;
+};
+
 // A run's mutable fields. `result` is set with kSucceeded.
 struct RunChanged {
   RunKey run;
@@ -127,9 +133,9 @@ struct PredictionsFrozen {
 };
 
 using Change =
-    std::variant<CorpusAdded, SweepAdded, SweepChanged, RunChanged, JobChanged, JobAdded,
-                 AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded, CheckpointLost,
-                 WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
+    std::variant<CorpusAdded, SweepAdded, SweepChanged, SweepDeleted, RunChanged, JobChanged,
+                 JobAdded, AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded,
+                 CheckpointLost, WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
 
 }  // namespace etude
 

@@ -257,7 +257,13 @@ DELETE FROM checkpoints WHERE kind = 'resume'
   AND job IN (SELECT number FROM jobs WHERE state NOT IN ('queued', 'leased'));
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// Jobs that were deleted and whose points go little by little; no new job takes their number.
+constexpr char kVersion6[] = R"sql(
+CREATE TABLE deleted_jobs (job INTEGER PRIMARY KEY) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3,
+                                       kVersion4, kVersion5, kVersion6};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

@@ -1,6 +1,7 @@
 #include "storage/sqlite_results_store.h"
 
 #include <filesystem>
+#include <variant>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -133,11 +134,19 @@ absl::StatusOr<std::unique_ptr<SqliteResultsStore>> SqliteResultsStore::Open(
 absl::Status SqliteResultsStore::Commit(std::span<const Change> changes) {
   if (changes.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
-  for (const Change& change : changes) RETURN_IF_ERROR(ApplyChange(*database_, change));
+  for (const Change& change : changes) {
+    RETURN_IF_ERROR(ApplyChange(*database_, change));
+    has_deleted_ = has_deleted_ || std::holds_alternative<SweepDeleted>(change);
+  }
   return transaction.Commit();
 }
 
 void SqliteResultsStore::Tidy() {
+  if (has_deleted_) {
+    const absl::StatusOr<bool> more = DeletePoints(*database_, kMaxPointsDeletedAtOnce);
+    has_deleted_ = !more.ok() || *more;
+    if (!more.ok()) LogWarning("points of deleted sweeps: " + MessageOf(more.status()));
+  }
   const absl::Status checkpointed = database_->CheckpointIfDue();
   if (!checkpointed.ok()) LogWarning("checkpoint of the results store: " + MessageOf(checkpointed));
 }

@@ -28,6 +28,8 @@ class SqliteResultsStore final : public ResultsStore {
   void Tidy() override;
   absl::StatusOr<StoredState> Load() override;
 
+  // Some milliseconds of the core's thread.
+  static constexpr int kMaxPointsDeletedAtOnce = 5000;
   static constexpr std::int64_t kMaxCheckedBytes = std::int64_t{256} << 20;  // under a second
 
  private:
@@ -36,6 +38,7 @@ class SqliteResultsStore final : public ResultsStore {
 
   StateLock lock_;  // released after the file is closed
   std::unique_ptr<Database> database_;
+  bool has_deleted_ = true;  // perhaps: points of deleted sweeps
 };
 
 }  // namespace etude

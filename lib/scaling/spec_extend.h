@@ -13,11 +13,11 @@ namespace etude {
 
 // What is left empty stays as the spec's grids have it.
 struct SpecExtension {
-  std::string name;                      // of the new sweep
-  std::vector<std::string> transformer;  // shapes
-  std::vector<std::string> lstm;
-  std::vector<std::string> tokens;  // as in a spec: "2.7M"
-  std::vector<std::int64_t> seeds;
+  std::string name;                           // of the new sweep
+  std::vector<std::string> transformer = {};  // shapes
+  std::vector<std::string> lstm = {};
+  std::vector<std::string> tokens = {};  // as in a spec: "2.7M"
+  std::vector<std::int64_t> seeds = {};
 };
 
 // `toml` under the new name, with a further [[grid]] for each of its own that the extension

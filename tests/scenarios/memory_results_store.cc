@@ -59,6 +59,18 @@ struct MemoryResultsStore::Applier {
     }
     return FailedPrecondition("no such sweep");
   }
+  absl::Status operator()(const SweepDeleted& c) const {
+    std::erase_if(t.sweeps, [&](const Sweep& sweep) { return sweep.id == c.sweep; });
+    for (const RunKey& run : c.runs) {
+      std::erase_if(t.segments, [&](const auto& item) { return item.first.first == run; });
+      std::erase_if(t.jobs, [&](const auto& item) { return item.second.run == run; });
+      t.runs.erase(run);
+    }
+    for (const auto& [key, segment] : t.segments) {
+      if (!t.jobs.contains(segment.job)) return FailedPrecondition("a path lost its job");
+    }
+    return absl::OkStatus();
+  }
   absl::Status operator()(const RunChanged& c) const {
     const auto found = t.runs.find(c.run);
     if (found == t.runs.end()) return FailedPrecondition("no such run");

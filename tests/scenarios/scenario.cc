@@ -92,6 +92,10 @@ std::string Scenario::Answer(const std::string& command) {
   }
   if (verb == "stop") return etude::Text(scheduler_->StopSweep(SweepId(name), now_, changes_));
   if (verb == "retry") return Retry(name, words);
+  if (verb == "delete") {
+    const auto runs = scheduler_->DeleteSweep(SweepId(name), name, changes_);
+    return runs.ok() ? fmt::format("{} runs", *runs) : etude::Text(runs.status());
+  }
   if (verb == "cancel_run" || verb == "retry_run") return ControlRun(verb, name);
   if (verb == "drain" || verb == "undrain") {
     const auto worker = scheduler_->DrainWorker(WorkerId(name), verb == "drain", now_, changes_);

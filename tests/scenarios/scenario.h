@@ -4,6 +4,7 @@
 //                                                            -> created, 0 shared
 //   cancel SWEEP    pause SWEEP    resume SWEEP    stop SWEEP    turn SWEEP PRIORITY [WEIGHT]
 //   retry SWEEP [failed]               -> N runs
+//   delete SWEEP                       -> N runs
 //   cancel_run RUN    retry_run RUN    drain WORKER    undrain WORKER
 //   explain RUN                        -> SWEEP WHAT, ..., WORKER WHAT, ...
 //   awaiting                           -> the sweeps that await a forecast, or none

@@ -37,6 +37,7 @@ struct Applier {
   void operator()(const SweepChanged& c) const {
     facts.sweeps[c.sweep] = {c.state, c.paused, c.priority, c.weight};
   }
+  void operator()(const SweepDeleted&) const { ENSURE(!"no world deletes sweeps"); }
   void operator()(const RunChanged& c) const {
     Facts::RunFact& run = facts.runs[c.run];
     if (run.state == RunState::kSucceeded) return;

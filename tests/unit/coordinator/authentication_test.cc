@@ -159,6 +159,7 @@ const std::map<std::string, std::string>& Expected() {
                                               {"ClientService/GetSweep", kReaders},
                                               {"ClientService/WatchSweep", kReaders},
                                               {"ClientService/CancelSweep", kSubmitters},
+                                              {"ClientService/DeleteSweep", "admin"},
                                               {"ClientService/ListRuns", kReaders},
                                               {"ClientService/GetRun", kReaders},
                                               {"ClientService/GetCurve", kReaders},

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "gmock/gmock.h"
+#include "storage/sqlite.h"
 #include "storage/sqlite_results_store.h"
 #include "tests/unit/storage/store_fixture.h"
 
@@ -362,6 +363,36 @@ TEST_F(ResultsStoreTest, BranchPointsStayOneAStep) {
   EXPECT_EQ(state.branch_points[1].files, at80.files);
   EXPECT_EQ(state.jobs.back().parent, job_);
   EXPECT_TRUE(state.jobs.front().parent.empty());
+}
+
+TEST_F(ResultsStoreTest, ADeletedSweepGoesWithItsRunsAndLittleByLittleTheirPoints) {
+  const Run other = MakeRun(2);
+  ASSERT_TRUE(Commit({Change(MakeSweep({other}, "second", 'b')), StartOf(job_, 1),
+                      PointsOf(job_, 1, 1, 100), StartOf(FirstJob(other), 1),
+                      PointsOf(FirstJob(other), 1, 1, 100)})
+                  .ok());
+  const SweepId id = Load().sweeps.front().id;
+  ASSERT_TRUE(Commit({SweepDeleted{id, {run_.key}}}).ok());
+  EXPECT_FALSE(Commit({SweepDeleted{id, {}}}).ok()) << "it is not there";
+  const StoredState state = Load();
+  ASSERT_THAT(state.sweeps, SizeIs(1));
+  ASSERT_THAT(state.runs, SizeIs(1));
+  EXPECT_EQ(state.runs[0].key, other.key);
+  ASSERT_THAT(state.jobs, SizeIs(1));
+  EXPECT_EQ(Reader()->FindRun(run_.key.text()).status().code(), absl::StatusCode::kNotFound);
+  // A new job takes no number whose points are still there.
+  const Run third = MakeRun(3);
+  ASSERT_TRUE(Commit({Change(MakeSweep({third}, "third", 'c')), StartOf(FirstJob(third), 1),
+                      PointsOf(FirstJob(third), 1, 1, 7)})
+                  .ok());
+  store_->Tidy();
+  Reopen();
+  store_->Tidy();
+  EXPECT_THAT(*Reader()->Curve(other.key, {}, 0, 1000), SizeIs(100));
+  EXPECT_THAT(*Reader()->Curve(third.key, {}, 0, 1000), SizeIs(7));
+  auto database = Database::Open(path(), Database::Access::kReadOnly);
+  ASSERT_TRUE(database.ok());
+  EXPECT_EQ(*(*database)->ReadInteger("SELECT count(*) FROM loss_points"), 107);
 }
 
 }  // namespace
