@@ -66,7 +66,7 @@ struct JobChanged {
 };
 
 // A new job of a run, which ends the run's new path: one that is started again, or that cannot
-// branch off where it was to.
+// branch off where it was to. Checkpoints of the run's jobs that no path has any more go with it.
 struct JobAdded {
   Job job;
   std::vector<Segment> path;  // the whole of it

@@ -129,6 +129,10 @@ void Oracle::Acknowledged(const Checkpoint& checkpoint) {
   if (branch && facts_.branch_points.contains({checkpoint.job, checkpoint.step})) return;
   const bool there = found != facts_.checkpoints.end() && found->second.step >= checkpoint.step;
   if (there || IsReplaced(checkpoint.job, checkpoint.attempt, checkpoint.step)) return;
+  // The same batch may have ended the job or replaced the path, and removed what nobody needs.
+  const bool ended = IsTerminal(facts_.jobs.at(checkpoint.job).state);
+  if (ended && checkpoint.kind == CheckpointKind::kResume) return;
+  if (!facts_.IsOnAPath(checkpoint.job)) return;
   Violate(fmt::format("the {} checkpoint of step {} of {} was acknowledged, and is not durable",
                       CheckpointKindName(checkpoint.kind), checkpoint.step,
                       Name(checkpoint.job, checkpoint.attempt)));

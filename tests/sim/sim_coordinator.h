@@ -70,6 +70,8 @@ class SimCoordinator {
                  const std::vector<LossPoint>& points, const Done<absl::StatusOr<bool>>& done);
   void CommitCheckpoint(const WorkerId& worker, const Checkpoint& checkpoint,
                         const Done<absl::Status>& done);
+  void CheckHeld(const WorkerId& worker, const JobId& job, int attempt,
+                 const Done<absl::Status>& done);
   void Finish(const FinishedAttempt& end, const Done<absl::Status>& done);
 
   void Ask(const Request& request, const Done<absl::Status>& done);

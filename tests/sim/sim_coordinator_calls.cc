@@ -102,6 +102,15 @@ void SimCoordinator::CommitCheckpoint(const WorkerId& worker, const Checkpoint& 
   }));
 }
 
+void SimCoordinator::CheckHeld(const WorkerId& worker, const JobId& job, int attempt,
+                               const Done<absl::Status>& done) {
+  Ask(
+      [worker, job, attempt](Scheduler& scheduler, const Moment&, Scheduler::Changes&) {
+        return scheduler.CheckHeld(worker, job, attempt);
+      },
+      done);
+}
+
 void SimCoordinator::Finish(const FinishedAttempt& end, const Done<absl::Status>& done) {
   oracle_.Asked(end);
   Post(MakeEvent<absl::Status>(

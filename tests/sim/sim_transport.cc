@@ -253,6 +253,19 @@ void SimTransport::Finish(CallId call, const WorkerId& worker, const Ending& end
       });
 }
 
+// The text itself goes nowhere: nothing depends on it.
+void SimTransport::ShipLog(CallId call, const WorkerId& worker, const LogText& text) {
+  const auto end = text.offset + static_cast<std::int64_t>(text.text.size());
+  calls_.Call<absl::Status>(
+      kControlDeadline,
+      [&coordinator = wire_.coordinator, worker, job = text.job, attempt = text.attempt](
+          const auto& done) { coordinator.CheckHeld(worker, job, attempt, done); },
+      [this, call, end](const absl::Status& status) {
+        if (!status.ok()) return deliver_(LogShipped{call, status});
+        deliver_(LogShipped{call, end});
+      });
+}
+
 void SimTransport::Upload(CallId call, const std::string& path) {
   const absl::StatusOr<std::string> bytes = ReadFile(path);
   if (!bytes.ok()) {

@@ -58,6 +58,7 @@ class SimTransport final : public Transport {
   void CloseReport(CallId stream) override;
   void CommitCheckpoint(CallId call, const WorkerId& worker, const Checkpoint& checkpoint) override;
   void Finish(CallId call, const WorkerId& worker, const Ending& ending) override;
+  void ShipLog(CallId call, const WorkerId& worker, const LogText& text) override;
   void Upload(CallId call, const std::string& path) override;
   void Download(CallId call, const ArtifactFile& file, const std::string& path) override;
 

@@ -21,12 +21,6 @@ struct Applier {
   void Add(const Segment& segment) const {
     facts.paths[segment.run].push_back({segment.job, segment.from, segment.to});
   }
-  bool IsOnAPath(const JobId& job) const {
-    return std::any_of(facts.paths.begin(), facts.paths.end(), [&job](const auto& path) {
-      return std::any_of(path.second.begin(), path.second.end(),
-                         [&job](const Facts::PathPart& part) { return part.job == job; });
-    });
-  }
   void operator()(const CorpusAdded&) const {}
   void operator()(const SweepAdded& c) const {
     for (const Run& run : c.new_runs) facts.runs[run.key] = {run.state, 0};
@@ -53,7 +47,7 @@ struct Applier {
     for (const Segment& segment : c.path) Add(segment);
     std::erase_if(facts.checkpoints, [&](const auto& item) {
       const JobId& job = item.first.first;
-      return facts.jobs[job].run == c.job.run && !IsOnAPath(job);
+      return facts.jobs.at(job).run == c.job.run && !facts.IsOnAPath(job);
     });
   }
   void operator()(const AttemptStarted& c) const {
@@ -233,6 +227,13 @@ int StoredFacts::NewestAttempt(const JobId& job) const {
 bool StoredFacts::IsLive(const JobId& job, int attempt) const {
   const AttemptFact* fact = Find(job, attempt);
   return fact != nullptr && !fact->outcome && NewestAttempt(job) == attempt;
+}
+
+bool StoredFacts::IsOnAPath(const JobId& job) const {
+  return std::any_of(paths.begin(), paths.end(), [&](const auto& path) {
+    return std::any_of(path.second.begin(), path.second.end(),
+                       [&](const PathPart& part) { return part.job == job; });
+  });
 }
 
 std::int64_t StoredFacts::TrainedThrough(const JobId& job) const {

@@ -80,6 +80,7 @@ struct StoredFacts {
   const AttemptFact* Find(const JobId& job, int attempt) const;
   int NewestAttempt(const JobId& job) const;  // 0: none
   bool IsLive(const JobId& job, int attempt) const;
+  bool IsOnAPath(const JobId& job) const;  // of some run
   const JobId& LastJobOf(const RunKey& run) const { return paths.at(run).back().job; }
   // The last step of the unbroken row of training points from the job's start, of all attempts.
   std::int64_t TrainedThrough(const JobId& job) const;
