@@ -253,6 +253,16 @@ absl::Status SimCoordinator::Rebuild(const Moment& now) {
   return absl::OkStatus();
 }
 
+std::string SimCoordinator::Waits() {
+  std::string waits;
+  for (const auto& [run, fact] : oracle_.facts().runs) {
+    if (IsTerminal(fact.state)) continue;
+    waits += fmt::format(" run {} is {}: {};", run.Short(), RunStateName(fact.state),
+                         scheduler_.WhereIs(run, Now()).wait_reason);
+  }
+  return waits;
+}
+
 // Held-out runs.
 
 void SimCoordinator::PostForecasts() {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,9 @@ class SimCoordinator {
   void set_commit_time(const CommitTime& time) { commit_time_ = time; }
   // Runs `action` in the middle of the next commit, when its batch is written and not yet durable.
   void InNextCommit(std::function<void()> action) { in_commit_ = std::move(action); }
+
+  // Every run that has not ended, and why it waits, for people.
+  std::string Waits();
 
   void Register(const Worker& worker, const std::vector<HeldAttempt>& held,
                 const Done<Directives>& done);

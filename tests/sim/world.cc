@@ -140,9 +140,10 @@ class World {
     if (timeline_.elapsed() < kLongestTrouble + kLongestRest) {
       return timeline_.After(kLook, [this] { Look(); });
     }
-    oracle_.Violate(fmt::format(
-        "nothing comes to rest:{}{}{}", client_.done() ? "" : " the client waits;",
-        active ? " a sweep is active;" : "", holds ? " a worker holds an attempt;" : ""));
+    oracle_.Violate(fmt::format("nothing comes to rest:{}{}{}{}",
+                                client_.done() ? "" : " the client waits;",
+                                active ? " a sweep is active;" : "",
+                                holds ? " a worker holds an attempt;" : "", coordinator_.Waits()));
   }
 
   WorldEnd End() const {
