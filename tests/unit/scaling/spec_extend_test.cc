@@ -48,7 +48,7 @@ TEST(SpecExtendTest, TheOldRunsStayAndTheNewOnesAreAsAsked) {
   const Plan before = PlanOf(kSpec);
   const auto text = ExtendSpec(kSpec, {.name = "more", .tokens = {"400k"}, .seeds = {1, 2}});
   ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_THAT(*text, StartsWith("# a study\nname = \"more\"   # its name\n"));
+  EXPECT_THAT(*text, StartsWith("# a study\nname = 'more'   # its name\n"));
   const Plan after = PlanOf(*text);
   EXPECT_EQ(after.name, "more");
   const std::set<RunKey> keys = KeysOf(after);
