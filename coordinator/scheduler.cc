@@ -505,7 +505,7 @@ void Scheduler::CancelUnwanted(SweepEntry& sweep, bool queued_only, const std::s
     if (IsTerminal(run->run.state)) continue;
     const bool queued = run->last_job->job.state == JobState::kQueued;
     if (FirstWanting(*run) != nullptr) {
-      if (queued) Enqueue(*run->last_job);
+      if (queued) KeepQueued(*run->last_job);
     } else if (queued || !queued_only) {
       CancelRun(*run, reason, now, changes);
     }

@@ -320,6 +320,7 @@ class Scheduler {
   void CommitBranchPoint(JobEntry& job, const Checkpoint& checkpoint);
   void LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now, Changes& changes);
   void OrphanChildren(JobEntry& job);
+  void KeepQueued(JobEntry& job);
   void Replan(JobEntry& job, const Moment& now, Changes& changes);
 
   // scheduler_delete.cc

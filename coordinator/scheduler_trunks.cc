@@ -178,6 +178,16 @@ void Scheduler::OrphanChildren(JobEntry& job) {
   }
 }
 
+// One that some sweep still wants, after another has let go of its run. What it waits for may now
+// be wanted by a forecast alone, which waits for it.
+void Scheduler::KeepQueued(JobEntry& job) {
+  if (AwaitsTrunk(job) && !job.run->IsTrainedWith(*job.parent->run)) {
+    orphans_[{-job.job.to, job.job.id}] = &job;
+  } else {
+    Enqueue(job);
+  }
+}
+
 // Of jobs that start there those that have got no further start elsewhere.
 void Scheduler::LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now,
                                 Changes& changes) {
@@ -202,8 +212,10 @@ void Scheduler::LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& 
 void Scheduler::Replan(JobEntry& job, const Moment& now, Changes& changes) {
   if (IsTerminal(job.job.state)) return;
   RunEntry& run = *job.run;
+  const bool ended = IsTerminal(job.parent->job.state);
   ChangeJob(job, JobState::kCancelled,
-            fmt::format("job {} ended before step {}", job.job.parent.Short(), job.job.from),
+            fmt::format("job {} {} before step {}", job.job.parent.Short(),
+                        ended ? "ended" : "is not trained for it", job.job.from),
             changes);
   JobEntry& next = AddJob(run, now);
   changes.push_back(JobAdded{next.job, PathOf(next)});
