@@ -71,6 +71,11 @@ struct MemoryResultsStore::Applier {
       std::erase_if(t.jobs, [&](const auto& item) { return item.second.run == run; });
       t.runs.erase(run);
     }
+    const auto is_gone = [this](const JobId& job) { return !t.jobs.contains(job); };
+    std::erase_if(t.attempts, [&](const auto& item) { return is_gone(item.first.first); });
+    std::erase_if(t.checkpoints, [&](const auto& item) { return is_gone(item.first.first); });
+    std::erase_if(t.branch_points, [&](const auto& item) { return is_gone(item.first.first); });
+    std::erase_if(t.points, [&](const auto& item) { return is_gone(std::get<0>(item.first)); });
     for (const auto& [key, segment] : t.segments) {
       if (!t.jobs.contains(segment.job)) return FailedPrecondition("a path lost its job");
     }
