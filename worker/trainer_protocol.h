@@ -37,7 +37,8 @@ struct JobMessage {
   std::string resume_dir;  // empty: fresh weights
   std::int64_t start_step = 0;
   absl::Duration checkpoint_every = absl::Seconds(30);
-  std::vector<std::int64_t> branch_steps = {};  // ascending; a branch checkpoint is written after each
+  std::vector<std::int64_t> branch_steps =
+      {};  // ascending; a branch checkpoint is written after each
   friend bool operator==(const JobMessage&, const JobMessage&) = default;
 };
 // checkpoint: write a resume checkpoint and go on; release: write one and end; cancel: end.
