@@ -63,11 +63,6 @@ struct MemoryResultsStore::Applier {
     std::erase_if(t.sweeps, [&](const Sweep& sweep) { return sweep.id == c.sweep; });
     for (const RunKey& run : c.runs) {
       std::erase_if(t.segments, [&](const auto& item) { return item.first.first == run; });
-      const auto is_its = [&](const JobId& job) { return t.jobs.at(job).run == run; };
-      std::erase_if(t.attempts, [&](const auto& item) { return is_its(item.first.first); });
-      std::erase_if(t.points, [&](const auto& item) { return is_its(std::get<0>(item.first)); });
-      std::erase_if(t.checkpoints, [&](const auto& item) { return is_its(item.first.first); });
-      std::erase_if(t.branch_points, [&](const auto& item) { return is_its(item.first.first); });
       std::erase_if(t.jobs, [&](const auto& item) { return item.second.run == run; });
       t.runs.erase(run);
     }
