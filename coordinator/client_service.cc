@@ -305,7 +305,7 @@ absl::Status ClientService::FillRuns(const v1::ListRunsRequest& request,
   Sweep sweep;  // none: every run
   if (!text.empty()) {
     ASSIGN_OR_RETURN(const std::string name, NameFromWire(text, "sweep"));
-    ASSIGN_OR_RETURN(sweep, parts_.reader.FindSweep(name));
+    ASSIGN_OR_RETURN(sweep, parts_.reader.FindSweepHead(name));
   }
   ASSIGN_OR_RETURN(std::vector<RunStanding> standings,
                    parts_.reader.Standings(sweep.id, request.offset(), limit));

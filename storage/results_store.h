@@ -83,6 +83,8 @@ class ResultsReader {
   // ambiguous.
   virtual absl::StatusOr<Corpus> FindCorpus(const std::string& text) = 0;
   virtual absl::StatusOr<Sweep> FindSweep(const std::string& text) = 0;
+  // Its id and what it holds out, without its runs, which may be many.
+  virtual absl::StatusOr<Sweep> FindSweepHead(const std::string& text) = 0;
   virtual absl::StatusOr<RunKey> FindRun(const std::string& text) = 0;
   // In the order of the sweep's spec; every run, oldest first, when `sweep` is empty. `limit` < 0:
   // all from `offset` on.

@@ -179,16 +179,30 @@ constexpr char kSelectSweepNamed[] = "SELECT id FROM sweeps WHERE name = ?";
 constexpr char kSelectSweepIds[] =
     "SELECT id FROM sweeps WHERE id >= ? AND id < ? ORDER BY id LIMIT 2";
 
+namespace {
+
+absl::StatusOr<std::string> FindSweepId(Database& database, const std::string& text) {
+  ASSIGN_OR_RETURN(Statement named, database.Prepare(kSelectSweepNamed));
+  ASSIGN_OR_RETURN(const bool found, named.Bind(text).Next());
+  if (found) return named.Text(0);
+  return ByPrefix(database, kSelectSweepIds, "sweep", text);
+}
+
+}  // namespace
+
+absl::StatusOr<Sweep> SqliteResultsReader::FindSweepHead(const std::string& text) {
+  return Read([&](Database& database) -> absl::StatusOr<Sweep> {
+    Sweep sweep;
+    ASSIGN_OR_RETURN(std::string id, FindSweepId(database, text));
+    sweep.id = SweepId(std::move(id));
+    RETURN_IF_ERROR(ReadHeldOut(database, sweep));
+    return sweep;
+  });
+}
+
 absl::StatusOr<Sweep> SqliteResultsReader::FindSweep(const std::string& text) {
   return Read([&](Database& database) -> absl::StatusOr<Sweep> {
-    std::string id;
-    ASSIGN_OR_RETURN(Statement named, database.Prepare(kSelectSweepNamed));
-    ASSIGN_OR_RETURN(const bool found, named.Bind(text).Next());
-    if (found) {
-      id = named.Text(0);
-    } else {
-      ASSIGN_OR_RETURN(id, ByPrefix(database, kSelectSweepIds, "sweep", text));
-    }
+    ASSIGN_OR_RETURN(const std::string id, FindSweepId(database, text));
     ASSIGN_OR_RETURN(Statement row, database.Prepare(kSelectSweep));
     ASSIGN_OR_RETURN(const bool there, row.Bind(id).Next());
     if (!there) return NoSuch("sweep", text);

@@ -26,6 +26,7 @@ class SqliteResultsReader final : public ResultsReader {
   absl::StatusOr<std::vector<Sweep>> Sweeps() override;
   absl::StatusOr<Corpus> FindCorpus(const std::string& text) override;
   absl::StatusOr<Sweep> FindSweep(const std::string& text) override;
+  absl::StatusOr<Sweep> FindSweepHead(const std::string& text) override;
   absl::StatusOr<RunKey> FindRun(const std::string& text) override;
   absl::StatusOr<std::vector<RunStanding>> Standings(const SweepId& sweep, int offset,
                                                      int limit) override;

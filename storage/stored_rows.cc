@@ -203,6 +203,10 @@ constexpr char kSelectHeldOutRuns[] =
 absl::Status ReadRuns(Database& database, Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement runs, database.Prepare(kSelectSweepRuns));
   ASSIGN_OR_RETURN(sweep.runs, AllOf<RunKey>(runs.Bind(sweep.id.text()), RunKeyOf));
+  return ReadHeldOut(database, sweep);
+}
+
+absl::Status ReadHeldOut(Database& database, Sweep& sweep) {
   ASSIGN_OR_RETURN(Statement held_out, database.Prepare(kSelectHeldOutRuns));
   ASSIGN_OR_RETURN(sweep.held_out, AllOf<RunKey>(held_out.Bind(sweep.id.text()), RunKeyOf));
   return absl::OkStatus();

@@ -58,6 +58,8 @@ absl::StatusOr<std::vector<Corpus>> StoredCorpora(Database& database);
 absl::StatusOr<std::vector<Worker>> StoredWorkers(Database& database);  // by id
 // Fills `runs` and `held_out` of a sweep, in the order of its spec.
 absl::Status ReadRuns(Database& database, Sweep& sweep);
+// The latter alone.
+absl::Status ReadHeldOut(Database& database, Sweep& sweep);
 absl::StatusOr<std::vector<ArtifactFile>> CheckpointFiles(Database& database,
                                                           const Checkpoint& checkpoint);
 
