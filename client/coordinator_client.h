@@ -81,7 +81,7 @@ struct FitRequest {
 };
 
 struct SweepSummary {
-  Sweep sweep;  // spec_toml and resolved_json only from FindSweep and WatchSweep
+  Sweep sweep;  // spec_toml only from FindSweep and WatchSweep
   int queued = 0;
   int running = 0;
   int succeeded = 0;

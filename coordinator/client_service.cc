@@ -238,6 +238,7 @@ absl::Status ClientService::FillSweep(const std::string& text, v1::GetSweepRespo
   ASSIGN_OR_RETURN(const std::string name, NameFromWire(text, "sweep"));
   ASSIGN_OR_RETURN(const SweepProgress progress, ProgressOf(parts_.core, parts_.reader, name));
   *response.mutable_summary() = ToClient(progress.sweep, progress.counts);
+  response.mutable_summary()->mutable_sweep()->set_spec_toml(progress.sweep.spec_toml);
   for (const RunProgress& run : progress.runs) *response.add_runs() = ToClient(run);
   response.set_eta_seconds(progress.eta_seconds);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 // Runs that share a trunk, by real processes and real training: they equal runs from the beginning.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -97,6 +98,38 @@ TEST(TrunkTest, BranchesEqualRunsFromTheBeginningThoughTheirTrunkWasKilled) {
     const bool longest = facts.steps > 900;
     EXPECT_EQ(FirstStepOf(shared, run), longest ? 0 : facts.steps * 4 / 5) << run;
   }
+}
+
+TEST(TrunkTest, AnExtendedSweepGoesOnWhereTheOldOneBeganToCoolDownAndOutlivesIt) {
+  Cluster cluster;
+  cluster.StartCoordinator();
+  cluster.StartWorker("one");
+  cluster.PushCorpus();
+  const auto done = cluster.Submit(SpecOf("all", "\"60k\""), /*wait=*/true);
+  ASSERT_EQ(done.status, 0) << done.err;
+  const std::vector<std::string> old = cluster.RunsOf("all");
+  const CommandResult extended =
+      cluster.Etude({"sweep", "extend", "all", "--tokens", "120k", "--wait"}, 120);
+  ASSERT_EQ(extended.status, 0) << extended.err;
+  const std::vector<std::string> runs = cluster.RunsOf("all-2");
+  ASSERT_EQ(runs.size(), 4u);
+  int longer = 0;
+  for (const auto& [run, facts] : FactsOf(cluster, "all-2")) {
+    if (std::find(old.begin(), old.end(), run) != old.end()) continue;
+    ++longer;
+    EXPECT_EQ(FirstStepOf(cluster, run), 187) << "after 4/5 of 234 steps";
+  }
+  EXPECT_EQ(longer, 2);
+  // The export has the spec; deleting the old sweep takes nothing from the new one.
+  const std::string out = cluster.directory() + "/out";
+  ASSERT_EQ(cluster.Etude({"export", "all-2", "--to", "csv", out}).status, 0);
+  EXPECT_EQ(RunCommand({"grep", "-q", "120k", out + "/config/sweep.toml"}).status, 0);
+  const std::string before = CurveOf(cluster, runs[3]);
+  ASSERT_EQ(cluster.Etude({"sweep", "delete", "all", "--name", "al"}).status, 2);
+  ASSERT_EQ(cluster.Etude({"sweep", "delete", "all", "--name", "all"}).status, 0);
+  EXPECT_EQ(CurveOf(cluster, runs[3]), before);
+  ASSERT_EQ(cluster.Etude({"sweep", "delete", "all-2", "--name", "all-2"}).status, 0);
+  EXPECT_EQ(cluster.Etude({"run", "show", runs[3]}).status, 3);
 }
 
 }  // namespace
