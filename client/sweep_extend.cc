@@ -48,8 +48,8 @@ absl::StatusOr<ExitCode> Extend(Session& session, const ExtendFlags& flags) {
     return WithHint(submission.status(),
                     fmt::format("look at the spec: etude sweep extend {} ... --print", sweep.name));
   }
-  session.Say(fmt::format("{} runs of {} are here already and stay as they are",
-                          submission->runs_shared, sweep.name));
+  session.Say(
+      fmt::format("{} of its runs are here already and stay as they are", submission->runs_shared));
   if (!flags.wait) {
     session.Print(SubmissionReport(*submission));
     session.Say("next: etude sweep watch " + submission->sweep.name);

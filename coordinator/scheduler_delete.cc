@@ -10,6 +10,7 @@
 #include "lib/scaling/trunk.h"
 
 namespace etude {
+
 // Those of the sweep's runs, and of earlier deleted sweeps', that nothing else needs.
 std::vector<RunEntry*> Scheduler::OwnRuns(const SweepEntry& sweep) {
   std::set<const RunEntry*> own;
