@@ -1,5 +1,6 @@
 #include "client/backup_directory.h"
 
+#include <absl/strings/str_cat.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -65,8 +66,9 @@ absl::StatusOr<BackupDirectory> BackupDirectory::Open(const std::string& path, C
   RETURN_IF_ERROR(MakeDirectories(path, 0700));
   for (const std::string& file : FilesIn(path)) {
     if (IsOfBackup(file)) continue;
-    return WithHint(AlreadyExists(path + " holds " + file + ", which is not of a backup"),
-                    "etude db backup OTHER     (a new directory, or that of an earlier backup)");
+    return WithHint(
+        AlreadyExists(absl::StrCat(path, " holds ", file, ", which is not of a backup")),
+        "etude db backup OTHER     (a new directory, or that of an earlier backup)");
   }
   absl::StatusOr<FileLock> lock = FileLock::Take(path + "/" + kLockFile, kLockLimit, clock);
   if (!lock.ok()) {

@@ -252,7 +252,7 @@ absl::Status StoreService::SendVerdict(const grpc::ServerContext& context,
   }
   if (!verdict.Done(database->bytes())) return Gone();
   for (const NamedBlob& blob : blobs) {
-    const absl::Status status = parts_.blobs.Check(blob.sha256);
+    absl::Status status = parts_.blobs.Check(blob.sha256);
     const absl::StatusCode code = status.code();
     const bool lost = code == absl::StatusCode::kNotFound || code == absl::StatusCode::kDataLoss;
     if (lost) parts_.core.LoseBlob(blob.sha256);
