@@ -6,8 +6,10 @@
 
 #include "client/command.h"
 #include "client/corpus_fetch.h"
+#include "client/corpus_figures.h"
 #include "client/corpus_report.h"
 #include "client/corpus_source.h"
+#include "client/picture.h"
 #include "client/reports.h"
 #include "lib/base/status.h"
 #include "lib/music/corpus_build.h"
@@ -29,6 +31,7 @@ struct CorpusFlags {
   std::string val;
   std::string test;
   std::string vocab;
+  std::string plots;
 };
 
 absl::StatusOr<ExitCode> Fetch(Session& session, const CorpusFlags& flags) {
@@ -93,12 +96,25 @@ absl::StatusOr<ExitCode> Build(Session& session, CorpusFlags flags) {
   return ExitCode::kOk;
 }
 
+absl::Status DrawStats(Session& session, const CorpusStats& stats, const std::string& folder) {
+  const std::pair<const char*, Figure> figures[] = {
+      {"sequence_length_distribution", LengthsFigure(stats)},
+      {"token_frequency", FrequenciesFigure(stats)},
+      {"dataset_split", SplitFigure(stats)},
+  };
+  for (const auto& [name, figure] : figures) {
+    RETURN_IF_ERROR(DrawPicture(session, figure, folder, name));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ExitCode> Stats(Session& session, const CorpusFlags& flags) {
   const absl::StatusOr<CorpusStats> stats = ComputeCorpusStats(flags.dir);
   if (!stats.ok()) {
     return WithHint(OfLocalFile(stats.status()), "etude corpus build SRC " + flags.dir);
   }
   session.Print(StatsReport(*stats));
+  if (!flags.plots.empty()) RETURN_IF_ERROR(DrawStats(session, *stats, flags.plots));
   return ExitCode::kOk;
 }
 
@@ -184,10 +200,14 @@ void AddStats(CommandTree& tree, CLI::App& noun) {
       tree, noun,
       {"stats",
        "Counts, sequence lengths, token frequencies and the split of a corpus.",
-       {"etude corpus stats corpora/folk", "etude corpus stats corpora/folk -o csv > tokens.csv"},
-       ""},
+       {"etude corpus stats corpora/folk --plots pictures",
+        "etude corpus stats corpora/folk -o csv > tokens.csv"},
+       "--plots draws sequence lengths, token frequencies and the split as SVG, and as PNG\n"
+       "where rsvg-convert is installed."},
       [flags](Session& session) { return Stats(session, *flags); });
   command->add_option("dir", flags->dir, "a corpus directory")->required()->type_name("DIR");
+  command->add_option("--plots", flags->plots, "draw into this directory, made if absent")
+      ->type_name("OUT");
 }
 
 void AddPush(CommandTree& tree, CLI::App& noun) {

@@ -15,11 +15,13 @@ namespace etude {
 inline constexpr int kNeutralColor = -1;
 
 struct Axis {
-  std::string label;  // with its unit: "validation loss (nats/token)"
+  std::string label = {};  // with its unit: "validation loss (nats/token)"
   Scale scale = Scale::kLinear;
   // The range shown; what is not given follows from the data, with a small margin.
-  std::optional<double> low;
-  std::optional<double> high;
+  std::optional<double> low = {};
+  std::optional<double> high = {};
+  // Of x: the names of 0, 1, 2 ..., in place of ticks.
+  std::vector<std::string> categories = {};
 };
 
 struct XY {
@@ -33,26 +35,28 @@ struct Plotted {
   enum class Kind {
     kLine,
     kPoints,
-    kBand,  // between `points` and `upper`, which share their x
-    kBars,  // vertical intervals from `points` to `upper`
+    kBand,     // between `points` and `upper`, which share their x
+    kBars,     // vertical intervals from `points` to `upper`
+    kColumns,  // filled ones from 0 to `points`, `width` wide
   };
   Kind kind = Kind::kLine;
-  std::string label;  // empty: not in the legend
-  int color = 0;      // index into the palette; the same index means the same thing in every panel
-  int marker = 0;     // index into the marker shapes, of kPoints; both start over at their end
+  std::string label = {};  // empty: not in the legend
+  int color = 0;     // index into the palette; the same index means the same thing in every panel
+  int marker = 0;    // index into the marker shapes, of kPoints; both start over at their end
+  double width = 1;  // of kColumns, in units of x
   bool dashed = false;
   bool hollow = false;  // kPoints: an outline only, for what was held out
-  std::vector<XY> points;
-  std::vector<XY> upper;
+  std::vector<XY> points = {};
+  std::vector<XY> upper = {};
 };
 
 struct Panel {
   std::string title;
-  Axis x;
-  Axis y;
-  std::vector<Plotted> plotted;
-  std::optional<double> guide_y;   // a thin horizontal line, such as residual 0
-  std::vector<std::string> notes;  // small print below the panel, wrapped to its width
+  Axis x = {};
+  Axis y = {};
+  std::vector<Plotted> plotted = {};
+  std::optional<double> guide_y = {};   // a thin horizontal line, such as residual 0
+  std::vector<std::string> notes = {};  // small print below the panel, wrapped to its width
 };
 
 struct Figure {

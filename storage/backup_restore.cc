@@ -1,3 +1,4 @@
+#include <absl/strings/str_cat.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,7 +133,7 @@ absl::Status GiveToOwnerOf(const std::string& former, const std::string& directo
   }
   for (const std::string& path : paths) {
     if (lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
-      return FromErrno(errno, "give " + path + " to the owner of " + former);
+      return FromErrno(errno, absl::StrCat("give ", path, " to the owner of ", former));
     }
   }
   return absl::OkStatus();

@@ -1,4 +1,5 @@
 // A snapshot of a database in a file of its own, and what is wrong with one.
+#include <absl/strings/str_cat.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -129,7 +130,8 @@ absl::StatusOr<std::vector<std::string>> Database::FindDamage(const std::functio
     while (code == SQLITE_OK && (code = sqlite3_step(rows)) == SQLITE_ROW) {
       const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(rows, 0));
       const std::string line = text == nullptr ? "" : text;
-      if (line != "ok" && lines.size() < kMaxDamageLines) lines.push_back(table + ": " + line);
+      if (line != "ok" && lines.size() < kMaxDamageLines)
+        lines.push_back(absl::StrCat(table, ": ", line));
       code = SQLITE_OK;
     }
     const absl::Status failure = code == SQLITE_DONE ? absl::OkStatus() : Failure(code);

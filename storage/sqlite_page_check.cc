@@ -206,7 +206,7 @@ absl::Status Damaged(const std::string& path, std::int64_t frame) {
 }  // namespace
 
 const char* PageCheckedFiles() {
-  static sqlite3_vfs* const layer = MakeLayer();
+  static const sqlite3_vfs* const layer = MakeLayer();
   return layer->zName;
 }
 
