@@ -56,7 +56,9 @@ std::int64_t NoteCount(const Score& score) {
 }
 
 void Normalize(Score& score) {
-  for (Voice& voice : score.voices) std::ranges::sort(voice.notes);
+  for (Voice& voice : score.voices) {
+    if (!std::ranges::is_sorted(voice.notes)) std::ranges::sort(voice.notes);
+  }
   KeepLastAtEachTime(score.meters);
   KeepLastAtEachTime(score.tempos);
   KeepLastAtEachTime(score.keys);
