@@ -7,6 +7,7 @@ constexpr int kResyncEvents = 8;                     // legal ones in a row that
 constexpr int kResyncEventsAtEnd = 3;                // where the track ends before that
 constexpr std::uint32_t kMaxResyncDelta = 1U << 16;  // ticks; longer pauses are taken for damage
 constexpr int kMaxNumberBytes = 4;
+constexpr std::size_t kPlainBytes = 5;
 constexpr int kHabit = 8;                 // events in a row that show a writer's habit
 constexpr std::size_t kMaxStepBytes = 8;  // an event's, within which the right step is sought
 
@@ -199,7 +200,39 @@ bool MidiEvents::GoesOnAfterEnd() {
   return all_legal_;
 }
 
+// Nearly all events are a delta of one or two bytes and a whole channel message of which nothing is
+// odd: here in one go, for speed. False: the event is to be read with care; nothing was changed.
+bool MidiEvents::ReadPlain(MidiEvent& event) {
+  if (ended_ || extent_.end - at_ < kPlainBytes) return false;
+  const auto* const start = reinterpret_cast<const unsigned char*>(bytes_.data()) + at_;
+  const auto* byte = start;
+  std::uint32_t delta = *byte++;
+  if (delta >= 0x80) {
+    if (*byte >= 0x80) return false;
+    delta = (delta & 0x7F) << 7 | *byte++;
+  }
+  const bool has_status = *byte >= 0x80;
+  const int status = has_status ? *byte++ : running_;
+  if (status == 0 || status >= kMidiSysEx) return false;
+  const bool single = (status & 0xE0) == 0xC0;
+  const int first = *byte++;
+  const int second = single ? 0 : *byte++;
+  if (first >= 0x80 || second >= 0x80) return false;
+  if (!has_status && (running_is_late_ || written_in_a_row_ >= kHabit)) return false;
+  const unsigned channel = 1U << (status & 0x0F);
+  if ((status & 0xF0) == 0x90) channels_ |= channel;
+  if ((status & 0xF0) == 0x80 && (channels_ & channel) == 0) return false;
+  event = {
+      .delta = delta, .status = status, .has_status = has_status, .first = first, .second = second};
+  written_in_a_row_ = has_status ? written_in_a_row_ + 1 : 0;
+  running_is_late_ = false;
+  running_ = status;
+  at_ += static_cast<std::size_t>(byte - start);
+  return true;
+}
+
 bool MidiEvents::Next(MidiEvent& event) {
+  if (ReadPlain(event)) return true;
   for (;;) {
     if (at_ == extent_.end) return StopWithoutEnd();
     if (ended_ && !GoesOnAfterEnd()) return false;

@@ -47,6 +47,7 @@ class MidiEvents {
     int running = 0;       // status in force then
   };
 
+  bool ReadPlain(MidiEvent& event);
   Step Read(std::size_t at, int running, MidiEvent& event) const;
   Step ReadChannel(std::size_t at, MidiEvent& event) const;
   Step ReadPayload(std::size_t at, int running, MidiEvent& event) const;

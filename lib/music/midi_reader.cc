@@ -162,6 +162,13 @@ void Reader::EndTrack(std::int64_t offset) {
   const std::int64_t unended = notes_.EndAll(now_);
   if (unended > 0) faults_.Add(MidiFault::kUnendedNotes, offset, unended);
   std::vector<Voice>& voices = reading_.score.voices;
+  std::vector<std::size_t> counts(voices.size() - first_voice_);
+  for (const MidiNote& played : notes_.notes()) {
+    ++counts[static_cast<std::size_t>(played.voice) - first_voice_];
+  }
+  for (std::size_t v = 0; v < counts.size(); ++v) {
+    voices[first_voice_ + v].notes.reserve(counts[v]);
+  }
   for (const MidiNote& played : notes_.notes()) {
     voices[static_cast<std::size_t>(played.voice)].notes.push_back(played.note);
   }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "lib/music/midi_events.h"
@@ -34,6 +33,10 @@ void AppendBig(std::string& out, std::uint64_t value, int bytes) {
 }
 
 void AppendNumber(std::string& out, std::uint64_t value) {
+  if (value <= 0x7F) {  // most are short
+    out += static_cast<char>(value);
+    return;
+  }
   std::array<char, 5> digits{};
   std::size_t count = 0;
   do {
@@ -161,30 +164,43 @@ std::string ConductorTrack(const Score& score, const Scale& scale) {
   return track.End(scale(score.end));
 }
 
-std::string VoiceTrack(const Voice& voice, int channel, const Scale& scale) {
-  struct Edge {
-    std::int64_t at = 0;
-    int velocity = 0;  // 0: off, which sorts before an on of that time
-    int pitch = 0;
-  };
-  std::vector<Edge> edges;
+// The start or end of a note as one number, in the order in which they are written: by time, ends
+// before starts, by pitch.
+constexpr int kPitchBits = 7;
+constexpr int kVelocityBits = 7;
+constexpr std::uint64_t kLow7 = 0x7F;
+
+std::uint64_t Edge(std::int64_t at, const Note& note, bool is_on) {
+  const auto velocity = static_cast<std::uint64_t>(is_on ? std::clamp(note.velocity, 1, 127) : 0);
+  return ((static_cast<std::uint64_t>(at) << 1 | (is_on ? 1 : 0)) << kPitchBits |
+          (static_cast<std::uint64_t>(note.pitch) & kLow7))
+             << kVelocityBits |
+         velocity;
+}
+
+std::vector<std::uint64_t> EdgesOf(const Voice& voice, const Scale& scale) {
+  std::vector<std::uint64_t> edges;
   edges.reserve(voice.notes.size() * 2);
   for (const Note& note : voice.notes) {
     const std::int64_t onset = scale(note.onset);
     const std::int64_t end = std::max(onset + 1, scale(note.onset + note.duration));
-    edges.push_back({onset, std::clamp(note.velocity, 1, 127), note.pitch});
-    edges.push_back({end, 0, note.pitch});
+    edges.push_back(Edge(onset, note, true));
+    edges.push_back(Edge(end, note, false));
   }
-  std::ranges::stable_sort(edges, [](const Edge& a, const Edge& b) {
-    return std::tuple(a.at, a.velocity > 0) < std::tuple(b.at, b.velocity > 0);
-  });
+  std::ranges::sort(edges);
+  return edges;
+}
+
+std::string VoiceTrack(const Voice& voice, int channel, const Scale& scale) {
   TrackBytes track;
   if (!voice.name.empty()) {
     track.Meta(0, kMetaTrackName, std::string_view(voice.name).substr(0, kMaxVoiceNameBytes));
   }
   if (!voice.drums) track.Channel(0, kProgramChange | channel, voice.program);
-  for (const Edge& edge : edges) {
-    track.Channel(edge.at, kNoteOn | channel, edge.pitch, edge.velocity);
+  for (const std::uint64_t edge : EdgesOf(voice, scale)) {
+    track.Channel(static_cast<std::int64_t>(edge >> (1 + kPitchBits + kVelocityBits)),
+                  kNoteOn | channel, static_cast<int>(edge >> kVelocityBits & kLow7),
+                  static_cast<int>(edge & kLow7));
   }
   return track.End(0);
 }
