@@ -64,6 +64,8 @@ absl::StatusOr<SweepView> ViewFromWire(const v1::GetSweepResponse& wire) {
   ASSIGN_OR_RETURN(view.summary, SummaryFromWire(wire.summary()));
   ASSIGN_OR_RETURN(view.runs, RunsFromWire(wire.runs()));
   view.eta_s = wire.eta_seconds();
+  view.makespan_bound_s = wire.makespan_bound_seconds();
+  view.makespan_s = wire.makespan_seconds();
   return view;
 }
 

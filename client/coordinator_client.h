@@ -94,6 +94,9 @@ struct SweepView {
   SweepSummary summary;
   std::vector<RunProgress> runs;  // in the order of the spec
   double eta_s = 0;               // negative: not known yet
+  // On the least that can be left, or once it has ended have been; not positive: not known.
+  double makespan_bound_s = 0;
+  double makespan_s = 0;  // once it has ended; else not positive
 };
 
 struct AttemptView {

@@ -187,6 +187,15 @@ Report SweepReport(const SweepView& view) {
   }
   const bool known = view.eta_s >= 0;
   report.facts.push_back({{"eta_s", "ETA", Show::kSeconds}, known ? Cell(view.eta_s) : Cell()});
+  const bool bounded = view.makespan_bound_s > 0;
+  const bool ended = view.makespan_s > 0;
+  report.facts.push_back({{"makespan_bound_s", "at least", Show::kSeconds},
+                          bounded ? Cell(view.makespan_bound_s) : Cell()});
+  report.facts.push_back(
+      {{"makespan_s", "makespan", Show::kSeconds}, ended ? Cell(view.makespan_s) : Cell()});
+  report.facts.push_back(
+      {{"makespan_over_bound", "over the least"},
+       ended && bounded ? Cell(view.makespan_s / view.makespan_bound_s) : Cell()});
   return report;
 }
 

@@ -240,7 +240,10 @@ absl::Status ClientService::FillSweep(const std::string& text, v1::GetSweepRespo
   *response.mutable_summary() = ToClient(progress.sweep, progress.counts);
   response.mutable_summary()->mutable_sweep()->set_spec_toml(progress.sweep.spec_toml);
   for (const RunProgress& run : progress.runs) *response.add_runs() = ToClient(run);
-  response.set_eta_seconds(progress.eta_seconds);
+  response.set_eta_seconds(progress.left.eta_s);
+  const bool ended = progress.sweep.state != SweepState::kActive;
+  response.set_makespan_bound_seconds(ended ? progress.makespan.least_s : progress.left.least_s);
+  response.set_makespan_seconds(progress.makespan.seconds);
   return absl::OkStatus();
 }
 

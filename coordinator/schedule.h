@@ -17,6 +17,7 @@
 #include "lib/scaling/job.h"
 #include "lib/scaling/run.h"
 #include "lib/scaling/sweep.h"
+#include "lib/scaling/training_rate.h"
 #include "lib/scaling/worker.h"
 
 namespace etude {
@@ -47,10 +48,18 @@ struct SweepEntry {
   }
 };
 
-// Within a sweep the longest run first, so that the last job to end is a short one.
+// Runs of one pace and how it is numbered in the queue.
+struct PaceEntry {
+  Pace pace;
+  int number = 0;
+};
+
+// Within a sweep and a pace the longest first. Which pace's longest is the longest of all depends
+// on the worker that asks.
 struct QueuePosition {
   std::int64_t sweep_order = 0;
-  double minus_flops = 0;
+  int pace = 0;
+  std::int64_t minus_steps = 0;  // left of the job's critical path
   JobId job;
   friend auto operator<=>(const QueuePosition&, const QueuePosition&) = default;
 };
@@ -86,8 +95,11 @@ struct JobEntry {
   JobEntry* parent = nullptr;  // from whose branch point of step job.from it starts
   std::map<std::int64_t, BranchPoint> branches;  // by step
   std::optional<LiveAttempt> live;               // exactly while the job is leased
-  std::optional<QueuePosition> position;    // exactly while it is queued and a sweep may train it
-  absl::Time queued_at;                     // holds count from here
+  std::optional<QueuePosition> position;  // exactly while it is queued and a sweep may train it
+  absl::Time queued_at;                   // holds count from here
+  // Where the longest run ends that it, or a job that waits for its branch points, trains; as of
+  // when it last got a place or none.
+  std::int64_t path_end = 0;
   std::int64_t points_through = 0;          // newest training step committed
   std::optional<Checkpoint> resume;         // newest uploaded
   std::optional<LocalCheckpoint> local;     // newest known
@@ -98,7 +110,7 @@ struct JobEntry {
 
 struct RunEntry {
   Run run;
-  double flops = 0;
+  const PaceEntry* pace = nullptr;
   std::int64_t memory_bytes = 0;    // of the process that trains it
   std::vector<JobEntry*> jobs;      // every job ever made for it
   JobEntry* last_job = nullptr;     // of the last segment of its path
@@ -109,6 +121,7 @@ struct RunEntry {
 
 struct WorkerEntry {
   Worker worker;
+  std::string kind;         // WorkerKind of it
   bool registered = false;  // with this coordinator, since it last read the store
   bool draining = false;    // as its heartbeats say
   absl::Time last_seen;

@@ -18,11 +18,6 @@ namespace {
 
 constexpr double kSecondsPerHour = 3600;
 
-double TrainingFlops(const RunConfig& config) {
-  return static_cast<double>(TrainFlopsPerToken(config.model)) *
-         static_cast<double>(config.tokens());
-}
-
 // What training takes for sure; of the activations, which are known within a factor of two, half.
 std::int64_t LeastMemory(const RunConfig& config) {
   const TrainingMemory memory = CountTrainingMemory(config);
@@ -97,6 +92,7 @@ absl::Status Contradiction(const std::string& what) {
 absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
   ENSURE(runs_.empty() && sweeps_.empty());
   attempts_above_ = state.attempts_above;
+  for (TrainingRate& rate : state.rates) rates_.Set(std::move(rate));
   for (Corpus& corpus : state.corpora) {
     corpus_names_[corpus.name] = corpus.id;
     corpora_[corpus.id] = std::move(corpus);
@@ -181,6 +177,7 @@ absl::Status Scheduler::RestoreWorkers(const StoredState& state, const Moment& n
   for (const Worker& worker : state.workers) {
     WorkerEntry& entry = workers_[worker.id];
     entry.worker = worker;
+    entry.kind = WorkerKind(worker);
     entry.last_seen = now.monotonic;
     if (worker.state == WorkerState::kQuarantined) {
       entry.quarantined_until = now.monotonic + options_.quarantine;
@@ -226,12 +223,19 @@ SweepEntry& Scheduler::InsertSweep(Sweep sweep) {
 RunEntry& Scheduler::InsertRun(Run run) {
   const RunKey key = run.key;
   RunEntry& entry = runs_.try_emplace(runs_.end(), key)->second;
-  entry.flops = TrainingFlops(run.config);
+  entry.pace = &PaceEntryOf(run.config);
   entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
   if (BranchStep(entry.run.config) > 0) trunks_.emplace(TrunkHash(entry.run.config), &entry);
   ++runs_by_state_[static_cast<std::size_t>(entry.run.state)];
   return entry;
+}
+
+const PaceEntry& Scheduler::PaceEntryOf(const RunConfig& config) {
+  Pace pace = PaceOf(config);
+  const int number = static_cast<int>(paces_.size());
+  std::string text = pace.text;
+  return paces_.try_emplace(std::move(text), PaceEntry{std::move(pace), number}).first->second;
 }
 
 JobEntry& Scheduler::InsertJob(Job job, RunEntry& run, const Moment& now) {
@@ -550,7 +554,9 @@ void Scheduler::ChangeJob(JobEntry& job, JobState state, const std::string& reas
   job.job.reason = reason;
   if (state == JobState::kQueued) Enqueue(job);
   changes.push_back(JobChanged{job.job});
-  if (IsTerminal(state)) OrphanChildren(job);
+  if (!IsTerminal(state)) return;
+  OrphanChildren(job);
+  if (job.parent != nullptr && job.path_end > job.parent->job.to) ReviewPath(*job.parent);
 }
 
 void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::string& reason,
@@ -567,11 +573,16 @@ void Scheduler::ChangeSweep(SweepEntry& sweep, SweepState state, const std::stri
 // place.
 void Scheduler::Enqueue(JobEntry& job) {
   if (job.position) Dequeue(job);
+  job.path_end = PathEnd(job);
   SweepEntry* sweep = FirstLeasing(*job.run);
-  if (sweep == nullptr || AwaitsTrunk(job)) return;
-  const double share =
-      static_cast<double>(job.job.to - job.job.from) / static_cast<double>(job.job.to);
-  job.position = QueuePosition{sweep->order, -job.run->flops * share, job.job.id};
+  if (sweep == nullptr) return;
+  if (AwaitsTrunk(job)) {
+    if (job.path_end > job.parent->path_end) ReviewPath(*job.parent);
+    return;
+  }
+  const std::int64_t start = std::max(job.job.from, job.resume ? job.resume->step : 0);
+  job.position =
+      QueuePosition{sweep->order, job.run->pace->number, start - job.path_end, job.job.id};
   queue_.insert(*job.position);
   ++sweep->queued;
   queued_[sweep->order] = sweep;
@@ -757,6 +768,14 @@ std::vector<Scheduler::WorkerNow> Scheduler::Workers() const {
     }
   }
   return workers;
+}
+
+std::map<std::string, int> Scheduler::OnlineSlots() const {
+  std::map<std::string, int> slots;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.worker.state == WorkerState::kOnline) slots[worker.kind] += worker.worker.slots;
+  }
+  return slots;
 }
 
 Scheduler::Counts Scheduler::Count() const {

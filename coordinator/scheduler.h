@@ -101,9 +101,11 @@ struct FinishedAttempt {
 // changed nothing. Not thread-safe.
 //
 // Order: sweeps of the highest priority first; among those the one that has the fewest leases for
-// its weight, then the one submitted first; within a sweep the run of most FLOPs first. A held-out
-// run waits for its prediction, unless another sweep wants it for its own sake. A job does not go
-// to a worker whose memory a slot is too small for it.
+// its weight, then the one submitted first; within a sweep the job first that would keep this
+// worker busy for longest, by the rates that runs were measured at (lib/scaling/training_rate.h),
+// so that the last jobs to end are short. What waits for a job's branch points counts as its own. A
+// held-out run waits for its prediction, unless another sweep wants it for its own sake. A job does
+// not go to a worker whose memory a slot is too small for it.
 //
 // Runs that share a trunk (lib/scaling/trunk.h) train its steps once: the longest of a sweep by its
 // own job, the others from that one's branch points, for which their jobs wait. A job that ends
@@ -264,6 +266,10 @@ class Scheduler {
     std::array<std::int64_t, 5> runs = {};
   };
   Counts Count() const;
+
+  const TrainingRates& rates() const { return rates_; }
+  // Of the workers that are online, by worker kind.
+  std::map<std::string, int> OnlineSlots() const;
   bool HasQueuedJobs() const { return !queue_.empty(); }
 
  private:
@@ -273,6 +279,7 @@ class Scheduler {
   absl::Status RestoreSweeps(StoredState& state);
   SweepEntry& InsertSweep(Sweep sweep);
   RunEntry& InsertRun(Run run);
+  const PaceEntry& PaceEntryOf(const RunConfig& config);
   JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
   void LinkRun(SweepEntry& sweep, RunEntry& run);
   absl::Status CheckSubmission(const Sweep& sweep, const std::vector<RunConfig>& configs) const;
@@ -317,6 +324,8 @@ class Scheduler {
   std::vector<std::int64_t> BranchStepsOf(const JobEntry& job) const;
   std::optional<Checkpoint> ResumePointOf(const JobEntry& job) const;
   bool AwaitsTrunk(const JobEntry& job) const;
+  std::int64_t PathEnd(const JobEntry& job) const;
+  void ReviewPath(JobEntry& trunk);
   void CommitBranchPoint(JobEntry& job, const Checkpoint& checkpoint);
   void LoseBranchPoint(JobEntry& job, std::int64_t step, const Moment& now, Changes& changes);
   void OrphanChildren(JobEntry& job);
@@ -340,6 +349,9 @@ class Scheduler {
   void ReviewWorker(WorkerEntry& worker, const Moment& now, Changes& changes);
   std::string WhyBarred(const JobEntry& job, const WorkerEntry& worker, const Moment& now) const;
   JobEntry* BestJobFor(const WorkerEntry& worker, const Moment& now);
+  JobEntry* LongestJobFor(const WorkerEntry& worker, const SweepEntry& sweep, const Moment& now);
+  double SecondsLeft(const JobEntry& job, const std::string& worker_kind) const;
+  void NoteRate(const JobEntry& job, double tokens_per_s, bool ended, Changes& changes);
   std::string WhyTooSmall(const JobEntry& job, const WorkerEntry& worker) const;
   std::string WhyIdle(const WorkerEntry& worker) const;
   std::string WhyQueued(const JobEntry& job, const Moment& now) const;
@@ -368,6 +380,8 @@ class Scheduler {
   std::unordered_multimap<std::uint64_t, RunEntry*> trunks_;     // by TrunkHash
   std::map<std::pair<std::int64_t, JobId>, JobEntry*> orphans_;  // longest first
   std::map<WorkerId, WorkerEntry> workers_;
+  TrainingRates rates_;
+  std::map<std::string, PaceEntry> paces_;  // by the pace's text
   std::set<QueuePosition> queue_;
   std::map<std::int64_t, SweepEntry*> queued_;  // by order: sweeps with a job in the queue
   std::set<JobId> leased_;

@@ -96,6 +96,7 @@ absl::StatusOr<std::vector<Directive>> Scheduler::Register(Worker worker,
   worker.reason = "";
   worker.drained = entry.worker.drained;
   entry.worker = std::move(worker);
+  entry.kind = WorkerKind(entry.worker);
   entry.registered = true;
   entry.draining = false;
   entry.last_seen = now.monotonic;
@@ -306,14 +307,49 @@ JobEntry* Scheduler::BestJobFor(const WorkerEntry& worker, const Moment& now) {
       if (job.position->sweep_order != sweep->order) continue;
       if (WhyBarred(job, worker, now).empty()) return &job;
     }
-    const QueuePosition first{sweep->order, -std::numeric_limits<double>::infinity(), JobId()};
-    for (auto at = queue_.lower_bound(first); at != queue_.end() && at->sweep_order == sweep->order;
-         ++at) {
-      JobEntry& job = jobs_.at(at->job);
-      if (WhyBarred(job, worker, now).empty()) return &job;
-    }
+    if (JobEntry* job = LongestJobFor(worker, *sweep, now)) return job;
   }
   return nullptr;
+}
+
+// Of the longest of each pace the one that keeps this worker busy for longest.
+JobEntry* Scheduler::LongestJobFor(const WorkerEntry& worker, const SweepEntry& sweep,
+                                   const Moment& now) {
+  constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::min();
+  JobEntry* longest = nullptr;
+  double longest_s = 0;
+  auto at = queue_.lower_bound({sweep.order, 0, kLongest, JobId()});
+  while (at != queue_.end() && at->sweep_order == sweep.order) {
+    JobEntry& job = jobs_.at(at->job);
+    if (!WhyBarred(job, worker, now).empty()) {
+      ++at;
+      continue;
+    }
+    const double seconds = SecondsLeft(job, worker.kind);
+    if (longest == nullptr || seconds > longest_s ||
+        (seconds == longest_s && job.job.id < longest->job.id)) {
+      longest = &job;
+      longest_s = seconds;
+    }
+    at = queue_.lower_bound({sweep.order, at->pace + 1, kLongest, JobId()});
+  }
+  return longest;
+}
+
+// Of training, to the end of a queued job's critical path.
+double Scheduler::SecondsLeft(const JobEntry& job, const std::string& worker_kind) const {
+  const RunConfig& config = job.run->run.config;
+  const double tokens = static_cast<double>(-job.position->minus_steps) * config.batch *
+                        static_cast<double>(config.model.context);
+  return tokens * rates_.SecondsPerToken(worker_kind, job.run->pace->pace);
+}
+
+void Scheduler::NoteRate(const JobEntry& job, double tokens_per_s, bool ended, Changes& changes) {
+  const std::string& kind = workers_.at(job.live->attempt.worker).kind;
+  std::optional<TrainingRate> rate = rates_.With(kind, job.run->pace->pace, tokens_per_s, ended);
+  if (!rate) return;
+  rates_.Set(*rate);
+  changes.push_back(RateMeasured{*std::move(rate)});
 }
 
 std::string Scheduler::WhyIdle(const WorkerEntry& worker) const {
@@ -434,13 +470,16 @@ absl::StatusOr<bool> Scheduler::AddPoints(const WorkerId& worker, const JobId& i
   ASSIGN_OR_RETURN(JobEntry * job, FindJob(id));
   if (!IsLive(*job, attempt) || job->live->attempt.worker != worker) return false;
   std::int64_t through = job->points_through;
+  double tokens_per_s = 0;
   for (const LossPoint& point : points) {
     if (point.step > job->job.to) {
       return InvalidArgument(fmt::format("loss point at step {} of job {}, which ends at {}",
                                          point.step, id.Short(), job->job.to));
     }
     if (point.series == Series::kTrain) through = std::max(through, point.step);
+    if (point.series == Series::kTokensPerSecond) tokens_per_s = point.value;
   }
+  if (tokens_per_s > 0) NoteRate(*job, tokens_per_s, /*ended=*/false, changes);
   job->points_through = through;
   if (!points.empty()) changes.push_back(PointsAdded{id, attempt, std::move(points)});
   return true;
@@ -536,6 +575,7 @@ absl::Status Scheduler::Finish(const FinishedAttempt& end, const Moment& now, Ch
         "others first",
         end.job.Short(), job->points_through, job->job.to));
   }
+  NoteRate(*job, end.result->tokens_per_s, /*ended=*/true, changes);
   EndAttempt(*job, end, now, changes);
   ChangeJob(*job, JobState::kSucceeded, "", changes);
   workers_.at(end.worker).failed_in_a_row.clear();

@@ -160,6 +160,24 @@ bool Scheduler::AwaitsTrunk(const JobEntry& job) const {
   return job.parent != nullptr && !job.resume && !job.parent->branches.at(job.job.from).checkpoint;
 }
 
+// All of a trunk's runs have one numbering of steps, so where the furthest of them ends says how
+// long the job keeps the sweep going.
+std::int64_t Scheduler::PathEnd(const JobEntry& job) const {
+  std::int64_t end = job.job.to;
+  for (const auto& [step, point] : job.branches) {
+    if (point.checkpoint) continue;
+    for (const JobEntry* child : point.children) {
+      if (!IsTerminal(child->job.state)) end = std::max(end, PathEnd(*child));
+    }
+  }
+  return end;
+}
+
+// Gives a queued trunk its place anew when a branch has made its path longer or shorter.
+void Scheduler::ReviewPath(JobEntry& trunk) {
+  if (trunk.job.state == JobState::kQueued && PathEnd(trunk) != trunk.path_end) Enqueue(trunk);
+}
+
 void Scheduler::CommitBranchPoint(JobEntry& job, const Checkpoint& checkpoint) {
   BranchPoint& point = job.branches[checkpoint.step];
   point.checkpoint = checkpoint;

@@ -195,6 +195,19 @@ absl::Status ForgetWorker(Database& database, const WorkerId& worker) {
 }
 
 // One overload a kind of change; each puts what it was doing, and to what, before its error.
+constexpr char kReplaceRate[] =
+    "INSERT INTO training_rates (worker_kind, pace, family, assumed_tokens_per_s, tokens_per_s, "
+    "runs) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (worker_kind, pace) DO UPDATE SET "
+    "tokens_per_s = excluded.tokens_per_s, runs = excluded.runs, "
+    "assumed_tokens_per_s = excluded.assumed_tokens_per_s";
+
+absl::Status ReplaceRate(Database& database, const TrainingRate& rate) {
+  ASSIGN_OR_RETURN(Statement replace, database.Prepare(kReplaceRate));
+  replace.Bind(rate.worker_kind, rate.pace.text, FamilyName(rate.pace.family),
+               rate.pace.assumed_tokens_per_s, rate.tokens_per_s, rate.runs);
+  return replace.Run();
+}
+
 struct Applier {
   Database& database;
 
@@ -247,6 +260,9 @@ struct Applier {
   }
   absl::Status operator()(const WorkerForgotten& c) const {
     return Annotate(ForgetWorker(database, c.worker), "forget worker " + c.worker.text());
+  }
+  absl::Status operator()(const RateMeasured& c) const {
+    return Annotate(ReplaceRate(database, c.rate), "store the rate of " + c.rate.pace.text);
   }
 
   static std::string Name(const JobId& job, int attempt) {

@@ -15,6 +15,7 @@
 #include "lib/scaling/loss_point.h"
 #include "lib/scaling/run.h"
 #include "lib/scaling/sweep.h"
+#include "lib/scaling/training_rate.h"
 #include "lib/scaling/worker.h"
 
 namespace etude {
@@ -132,10 +133,15 @@ struct PredictionsFrozen {
   std::vector<FrozenPrediction> predictions;
 };
 
-using Change =
-    std::variant<CorpusAdded, SweepAdded, SweepChanged, SweepDeleted, RunChanged, JobChanged,
-                 JobAdded, AttemptStarted, AttemptEnded, PointsAdded, CheckpointAdded,
-                 CheckpointLost, WorkerChanged, WorkerForgotten, FitAdded, PredictionsFrozen>;
+// Replaces the rate of the same worker kind and pace.
+struct RateMeasured {
+  TrainingRate rate;
+};
+
+using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, SweepDeleted, RunChanged,
+                            JobChanged, JobAdded, AttemptStarted, AttemptEnded, PointsAdded,
+                            CheckpointAdded, CheckpointLost, WorkerChanged, WorkerForgotten,
+                            FitAdded, PredictionsFrozen, RateMeasured>;
 
 }  // namespace etude
 

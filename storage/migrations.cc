@@ -262,8 +262,21 @@ constexpr char kVersion6[] = R"sql(
 CREATE TABLE deleted_jobs (job INTEGER PRIMARY KEY) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3,
-                                       kVersion4, kVersion5, kVersion6};
+// How fast kinds of workers train, see lib/scaling/training_rate.h.
+constexpr char kVersion7[] = R"sql(
+CREATE TABLE training_rates (
+  worker_kind          TEXT NOT NULL,
+  pace                 TEXT NOT NULL,
+  family               TEXT NOT NULL,
+  assumed_tokens_per_s REAL NOT NULL CHECK (assumed_tokens_per_s > 0),
+  tokens_per_s         REAL NOT NULL CHECK (tokens_per_s > 0),
+  runs                 INTEGER NOT NULL,
+  PRIMARY KEY (worker_kind, pace)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                       kVersion5, kVersion6, kVersion7};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

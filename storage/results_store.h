@@ -26,6 +26,7 @@ struct StoredState {
   std::vector<Checkpoint> checkpoints;    // resume checkpoints of jobs that are not terminal
   std::vector<Checkpoint> branch_points;  // of all jobs
   std::vector<Worker> workers;
+  std::vector<TrainingRate> rates;  // by worker kind and pace
   struct PointsThrough {
     JobId job;
     std::int64_t step = 0;
@@ -70,6 +71,13 @@ struct RunStanding {
   int attempts = 0;
 };
 
+// When an attempt that has ended ran.
+struct AttemptSpan {
+  RunKey run;
+  std::int64_t started_at_us = 0;
+  std::int64_t ended_at_us = 0;
+};
+
 // Queries, each in one short read transaction. Thread-safe: calls take turns on one read-only
 // connection, which never writes or checkpoints.
 class ResultsReader {
@@ -100,6 +108,8 @@ class ResultsReader {
     std::vector<ArtifactFile> artifacts;
   };
   virtual absl::StatusOr<std::vector<AttemptRow>> AttemptsOf(const RunKey& run) = 0;
+  // Of the sweep's runs' own jobs, in order of their starts.
+  virtual absl::StatusOr<std::vector<AttemptSpan>> SpansOf(const SweepId& sweep) = 0;
   virtual absl::StatusOr<std::vector<Checkpoint>> CheckpointsOf(const RunKey& run) = 0;
   virtual absl::StatusOr<std::vector<std::string>> SweepNamesOf(const RunKey& run) = 0;
   // The run's curve: its path's points ordered by (step, series), strictly after `after_step`, at

@@ -270,6 +270,23 @@ absl::StatusOr<std::vector<ResultsReader::AttemptRow>> SqliteResultsReader::Atte
   });
 }
 
+constexpr char kSelectSpans[] =
+    "SELECT j.run, a.started_at_us, a.ended_at_us FROM sweep_runs s JOIN jobs j ON j.run = s.run "
+    "JOIN attempts a ON a.job = j.number WHERE s.sweep = ? AND a.outcome IS NOT NULL "
+    "ORDER BY a.started_at_us, a.job, a.number";
+
+absl::StatusOr<AttemptSpan> SpanOf(const Statement& row) {
+  return AttemptSpan{
+      .run = RunKey(row.Text(0)), .started_at_us = row.Integer(1), .ended_at_us = row.Integer(2)};
+}
+
+absl::StatusOr<std::vector<AttemptSpan>> SqliteResultsReader::SpansOf(const SweepId& sweep) {
+  return Read([&](Database& database) -> absl::StatusOr<std::vector<AttemptSpan>> {
+    ASSIGN_OR_RETURN(Statement rows, database.Prepare(kSelectSpans));
+    return AllOf<AttemptSpan>(rows.Bind(sweep.text()), SpanOf);
+  });
+}
+
 absl::StatusOr<std::vector<Checkpoint>> SqliteResultsReader::CheckpointsOf(const RunKey& run) {
   return Read([&](Database& database) -> absl::StatusOr<std::vector<Checkpoint>> {
     RETURN_IF_ERROR(FindStoredRun(database, run).status());

@@ -34,6 +34,7 @@ class SqliteResultsReader final : public ResultsReader {
   absl::StatusOr<RunStanding> Standing(const RunKey& run) override;
   absl::StatusOr<std::vector<Job>> JobsOf(const RunKey& run) override;
   absl::StatusOr<std::vector<AttemptRow>> AttemptsOf(const RunKey& run) override;
+  absl::StatusOr<std::vector<AttemptSpan>> SpansOf(const SweepId& sweep) override;
   absl::StatusOr<std::vector<Checkpoint>> CheckpointsOf(const RunKey& run) override;
   absl::StatusOr<std::vector<std::string>> SweepNamesOf(const RunKey& run) override;
   absl::StatusOr<std::vector<LossPoint>> Curve(const RunKey& run, const std::vector<Series>& series,

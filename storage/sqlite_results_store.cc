@@ -87,6 +87,19 @@ constexpr char kSelectPointsThrough[] =
     "FROM jobs j JOIN attempts a ON a.job = j.number WHERE j.state IN ('queued', 'leased') "
     "GROUP BY j.number) WHERE step IS NOT NULL ORDER BY job";
 
+constexpr char kSelectRates[] =
+    "SELECT worker_kind, pace, family, assumed_tokens_per_s, tokens_per_s, runs "
+    "FROM training_rates ORDER BY worker_kind, pace";
+
+absl::StatusOr<TrainingRate> RateOf(const Statement& row) {
+  const std::optional<Family> family = FamilyFromName(row.Text(2));
+  if (!family) return DataLoss("a stored rate's family is unknown. Check with: etude db verify");
+  return TrainingRate{.worker_kind = row.Text(0),
+                      .pace = {row.Text(1), *family, row.Real(3)},
+                      .tokens_per_s = row.Real(4),
+                      .runs = row.Int(5)};
+}
+
 constexpr char kSelectAttemptsAbove[] = "SELECT coalesce(max(attempts_above), 0) FROM restores";
 
 absl::StatusOr<StoredState::PointsThrough> PointsThroughOf(const Statement& row) {
@@ -159,6 +172,8 @@ absl::StatusOr<StoredState> SqliteResultsStore::Load() {
   RETURN_IF_ERROR(LoadRuns(*database_, state));
   RETURN_IF_ERROR(LoadAttempts(*database_, state));
   ASSIGN_OR_RETURN(state.workers, StoredWorkers(*database_));
+  ASSIGN_OR_RETURN(Statement rates, database_->Prepare(kSelectRates));
+  ASSIGN_OR_RETURN(state.rates, AllOf<TrainingRate>(rates, RateOf));
   ASSIGN_OR_RETURN(const std::int64_t above, database_->ReadInteger(kSelectAttemptsAbove));
   state.attempts_above = static_cast<int>(above);
   return state;

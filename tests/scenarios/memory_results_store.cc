@@ -155,6 +155,10 @@ struct MemoryResultsStore::Applier {
     }
     return absl::OkStatus();
   }
+  absl::Status operator()(const RateMeasured& c) const {
+    t.rates[{c.rate.worker_kind, c.rate.pace.text}] = c.rate;
+    return absl::OkStatus();
+  }
   absl::Status operator()(const WorkerForgotten& c) const {
     t.workers.erase(c.worker);
     return absl::OkStatus();
@@ -198,6 +202,7 @@ absl::StatusOr<StoredState> MemoryResultsStore::Load() {
     if (!attempt.outcome) state.live_attempts.push_back(attempt);
   }
   for (const auto& [id, worker] : tables_.workers) state.workers.push_back(worker);
+  for (const auto& [key, rate] : tables_.rates) state.rates.push_back(rate);
   for (const auto& [key, prediction] : tables_.predictions) {
     state.predicted.push_back({key.first, key.second});
   }

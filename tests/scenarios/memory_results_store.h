@@ -49,6 +49,7 @@ class MemoryResultsStore final : public ResultsStore {
     std::map<std::tuple<JobId, int, Series, std::int64_t>, double> points;
     std::set<std::pair<SweepId, std::string>> fits;
     std::map<std::pair<SweepId, RunKey>, FrozenPrediction> predictions;
+    std::map<std::pair<std::string, std::string>, TrainingRate> rates;
     int attempts_above = 0;
   };
   struct Applier;

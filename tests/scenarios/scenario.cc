@@ -118,14 +118,24 @@ std::string Scenario::Answer(const std::string& command) {
   return "unknown event " + verb;
 }
 
-RunConfig Scenario::ConfigOf(const std::string& run, std::int64_t steps) {
+RunConfig Scenario::ConfigOf(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string run = text.substr(0, colon);
+  const std::size_t shape = text.find(':', colon + 1);
   RunConfig config;
   config.model.layers = 1;
   config.model.width = 8;
   config.model.heads = 1;
+  if (shape != std::string::npos) {
+    const std::string size = text.substr(shape + 1);
+    const Family family = size.find('x') == size.rfind('x') ? Family::kLstm : Family::kTransformer;
+    const std::optional<ModelConfig> parsed = ParseShape(family, size);
+    ENSURE(parsed.has_value());
+    config.model = *parsed;
+  }
   config.model.vocab = 37;
   config.corpus = kCorpus;
-  config.steps = steps;
+  config.steps = std::stoll(text.substr(colon + 1, shape - colon - 1));
   config.unique_tokens = config.train_tokens = 1000;
   config.lr = 0.01;
   config.seed = std::hash<std::string>()(run.substr(0, run.find('~'))) % 1000003;
@@ -145,9 +155,7 @@ std::string Scenario::Submit(Words& words) {
       sweep.max_hours = std::stod(*hours);
     } else {
       const auto held_out = Option(word, "held_out");
-      const std::string run = held_out.value_or(word);
-      const std::size_t colon = run.find(':');
-      configs.push_back(ConfigOf(run.substr(0, colon), std::stoll(run.substr(colon + 1))));
+      configs.push_back(ConfigOf(held_out.value_or(word)));
       if (held_out) sweep.held_out.push_back(KeyOf(configs.back()));
     }
   }
@@ -166,6 +174,8 @@ std::string Scenario::Register(Words& words) {
   for (std::string word; words >> word;) {
     if (const auto slots = Option(word, "slots")) {
       slots_[name] = std::stoi(*slots);
+    } else if (const auto device = Option(word, "device")) {
+      worker.device = *device;
     } else {
       held.push_back(ParseAttempt(word));
     }
@@ -252,6 +262,10 @@ std::string Scenario::Points(Words& words) {
   for (std::int64_t step = first; step <= last; ++step) {
     points.push_back({Series::kTrain, step, 1.0 / static_cast<double>(step)});
   }
+  std::string word;
+  if (words >> word) {
+    points.push_back({Series::kTokensPerSecond, last, std::stod(*Option(word, "rate"))});
+  }
   const HeldAttempt held = ParseAttempt(attempt);
   const WorkerId holder(holders_[{held.job.text(), held.attempt}]);
   const auto accepted = scheduler_->AddPoints(holder, held.job, held.attempt, points, changes_);
@@ -290,6 +304,7 @@ std::string Scenario::Finish(Words& words) {
   if (end.outcome == JobOutcome::kSucceeded) end.result = RunResult{};
   while (words >> word) {
     if (const auto local = Option(word, "local")) end.local_step = std::stoll(*local);
+    if (const auto rate = Option(word, "rate")) end.result->tokens_per_s = std::stod(*rate);
   }
   return etude::Text(scheduler_->Finish(end, now_, changes_));
 }

@@ -1,6 +1,6 @@
 // A small language for the scheduler: a line an event, and behind "->" what it must answer.
 //
-//   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS ... [held_out=RUN:STEPS ...]
+//   submit SWEEP [max_failed=N] [max_hours=H] RUN:STEPS[:SHAPE] ... [held_out=RUN:STEPS ...]
 //                                                            -> created, 0 shared
 //   cancel SWEEP    pause SWEEP    resume SWEEP    stop SWEEP    turn SWEEP PRIORITY [WEIGHT]
 //   retry SWEEP [failed]               -> N runs
@@ -10,13 +10,13 @@
 //   awaiting                           -> the sweeps that await a forecast, or none
 //   freeze SWEEP RUN ... [unpredicted=RUN ...]
 //   predictions SWEEP                  -> RUN blind, RUN seen, ...
-//   register WORKER [slots=N] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
+//   register WORKER [slots=N] [device=NAME] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   heartbeat WORKER [draining] [JOB#ATTEMPT[/LOCAL_STEP] ...] -> JOB#ATTEMPT keep, ...
 //   acquire WORKER SLOT      -> JOB#ATTEMPT from 0 | ... from 50 local 1 | ... from 50 uploaded |
 //                               none: WHY
-//   points JOB#ATTEMPT FIRST..LAST     -> superseded
+//   points JOB#ATTEMPT FIRST..LAST [rate=TOKENS_PER_S]     -> superseded
 //   checkpoint WORKER JOB#ATTEMPT STEP [branch]
-//   finish WORKER JOB#ATTEMPT OUTCOME [local=STEP]
+//   finish WORKER JOB#ATTEMPT OUTCOME [local=STEP] [rate=TOKENS_PER_S]
 //   advance SECONDS                    time passes, a second at a time
 //   restart                            a new scheduler from what was stored
 //   run RUN -> STATE: WHY    sweep SWEEP -> STATE: WHY    worker WORKER -> STATE
@@ -80,7 +80,7 @@ class Scenario {
   std::string Freeze(Words& words);
   std::string PredictionsOf(const std::string& sweep) const;
 
-  RunConfig ConfigOf(const std::string& run, std::int64_t steps);
+  RunConfig ConfigOf(const std::string& text);
   JobId JobOf(const std::string& name) const;
   std::string NameOf(const JobId& job) const;
   HeldAttempt ParseAttempt(const std::string& text) const;

@@ -84,6 +84,7 @@ struct Applier {
   void operator()(const WorkerChanged& c) const { facts.drained[c.worker.id] = c.worker.drained; }
   void operator()(const WorkerForgotten& c) const { facts.drained.erase(c.worker); }
   void operator()(const FitAdded&) const {}
+  void operator()(const RateMeasured&) const {}
   void operator()(const PredictionsFrozen& c) const {
     for (const FrozenPrediction& one : c.predictions) facts.predicted.insert({c.sweep, one.run});
   }

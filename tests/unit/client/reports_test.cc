@@ -46,7 +46,19 @@ TEST(ReportsTest, ASweepCarriesItsRunsAndAnUnknownEtaIsNull) {
   EXPECT_EQ(json["run_count"], 3);
   EXPECT_EQ(json["runs"].size(), 1U);
   EXPECT_TRUE(json["eta_s"].is_null());
+  EXPECT_TRUE(json["makespan_bound_s"].is_null());
+  EXPECT_TRUE(json["makespan_over_bound"].is_null());
   EXPECT_TRUE(json["finished_at"].is_null());
+}
+
+TEST(ReportsTest, AnEndedSweepSaysHowLongItTookOverTheLeastItCouldHave) {
+  SweepView view = MakeView(SweepState::kFinished, 0, 0, 2);
+  view.makespan_bound_s = 20;
+  view.makespan_s = 25;
+  const Json json = Json::parse(Render(SweepReport(view), OutputFormat::kJson));
+  EXPECT_EQ(json["makespan_s"], 25);
+  EXPECT_EQ(json["makespan_bound_s"], 20);
+  EXPECT_EQ(json["makespan_over_bound"], 1.25);
 }
 
 TEST(ResultsTest, HasTheColumnsThatFitsAndSpreadsheetsNeed) {

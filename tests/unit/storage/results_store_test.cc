@@ -227,6 +227,12 @@ TEST_F(ResultsStoreTest, EndedAttemptSurvivesReopening) {
   EXPECT_EQ(attempt.numerics, "{\"threads\":2}");
   EXPECT_EQ(attempt.ended_at_us, 21);
   EXPECT_EQ(artifacts, ended.artifacts);
+  const auto spans = Reader()->SpansOf(Load().sweeps.at(0).id);
+  ASSERT_TRUE(spans.ok()) << spans.status();
+  ASSERT_THAT(*spans, SizeIs(1));
+  EXPECT_EQ(spans->front().run, run_.key);
+  EXPECT_EQ(spans->front().started_at_us, attempt.started_at_us);
+  EXPECT_EQ(spans->front().ended_at_us, 21);
 }
 
 TEST_F(ResultsStoreTest, PointsSurviveReopening) {
@@ -317,6 +323,21 @@ TEST_F(ResultsStoreTest, WorkerIsInsertedThenReplaced) {
   EXPECT_EQ(stored.reason, "3 jobs in a row failed");
   EXPECT_EQ(stored.registered_at_us, 40);
   EXPECT_EQ(stored.last_seen_at_us, 99);
+}
+
+TEST_F(ResultsStoreTest, ARateIsReplacedByTheNextOfItsKindAndPace) {
+  TrainingRate rate{"cpu", {"lstm 1x24", Family::kLstm, 2e4}, 1.5e4, 0};
+  ASSERT_TRUE(Commit({RateMeasured{rate}}).ok());
+  rate.tokens_per_s = 1.75e4;
+  rate.runs = 2;
+  ASSERT_TRUE(Commit({RateMeasured{rate}}).ok());
+  Reopen();
+  const StoredState state = Load();
+  ASSERT_EQ(state.rates.size(), 1U);
+  EXPECT_EQ(state.rates[0].pace.text, "lstm 1x24");
+  EXPECT_EQ(state.rates[0].pace.family, Family::kLstm);
+  EXPECT_EQ(state.rates[0].tokens_per_s, 1.75e4);
+  EXPECT_EQ(state.rates[0].runs, 2);
 }
 
 TEST_F(ResultsStoreTest, FailingChangeUndoesItsWholeBatch) {
