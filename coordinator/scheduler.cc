@@ -93,6 +93,9 @@ absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
   ENSURE(runs_.empty() && sweeps_.empty());
   attempts_above_ = state.attempts_above;
   for (TrainingRate& rate : state.rates) rates_.Set(std::move(rate));
+  for (const StoredState::DeletedRun& run : state.deleted_runs) {
+    deleted_attempts_[run.run] = run.attempts;
+  }
   for (Corpus& corpus : state.corpora) {
     corpus_names_[corpus.name] = corpus.id;
     corpora_[corpus.id] = std::move(corpus);
@@ -189,9 +192,7 @@ absl::Status Scheduler::RestoreWorkers(const StoredState& state, const Moment& n
     if (job == nullptr || worker == nullptr || job->job.state != JobState::kLeased) {
       return Contradiction("a live attempt of job " + attempt.job.text());
     }
-    SweepEntry* sweep = FirstLeasing(*job->run);
-    if (sweep == nullptr) sweep = FirstWanting(*job->run);
-    if (sweep == nullptr) sweep = job->run->sweeps.front();
+    SweepEntry* sweep = TrainedFor(*job->run);
     ++sweep->leased;
     const bool over = attempt.number <= attempts_above_;
     job->live = LiveAttempt{
@@ -616,6 +617,13 @@ SweepEntry* Scheduler::FirstLeasing(const RunEntry& run) const {
     if (first == nullptr || sweep->sweep.priority > first->sweep.priority) first = sweep;
   }
   return first;
+}
+
+// Whose an attempt of the run is that is not known to be another's.
+SweepEntry* Scheduler::TrainedFor(const RunEntry& run) const {
+  SweepEntry* sweep = FirstLeasing(run);
+  if (sweep == nullptr) sweep = FirstWanting(run);
+  return sweep == nullptr ? run.sweeps.front() : sweep;
 }
 
 // Held-out runs.

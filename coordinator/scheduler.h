@@ -302,6 +302,7 @@ class Scheduler {
   bool AwaitsForecast(const SweepEntry& sweep) const;
   SweepEntry* FirstWanting(const RunEntry& run) const;
   SweepEntry* FirstLeasing(const RunEntry& run) const;
+  SweepEntry* TrainedFor(const RunEntry& run) const;
   absl::StatusOr<SweepEntry*> FindSweep(const SweepId& sweep);
   absl::StatusOr<SweepEntry*> FindActive(const SweepId& sweep);
   absl::StatusOr<RunEntry*> FindRun(const RunKey& run);
@@ -335,6 +336,7 @@ class Scheduler {
   // scheduler_delete.cc
   std::vector<RunEntry*> OwnRuns(const SweepEntry& sweep);
   void EraseRun(RunEntry& run);
+  void HandOver(const SweepEntry& sweep);
 
   // scheduler_attempts.cc
   absl::StatusOr<WorkerEntry*> Registered(const WorkerId& worker);
@@ -355,6 +357,7 @@ class Scheduler {
   std::string WhyTooSmall(const JobEntry& job, const WorkerEntry& worker) const;
   std::string WhyIdle(const WorkerEntry& worker) const;
   std::string WhyQueued(const JobEntry& job, const Moment& now) const;
+  int AttemptsOf(const JobEntry& job) const;
   void StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
                     Changes& changes);
   Assignment AssignmentOf(const JobEntry& job) const;
@@ -375,6 +378,7 @@ class Scheduler {
   std::map<SweepId, SweepEntry> sweeps_;
   std::map<std::string, SweepId> sweep_names_;
   std::map<RunKey, RunEntry> runs_;
+  std::map<RunKey, int> deleted_attempts_;  // as in StoredState: new ones of the run come after
   std::array<std::int64_t, 5> runs_by_state_ = {};
   std::map<JobId, JobEntry> jobs_;
   std::unordered_multimap<std::uint64_t, RunEntry*> trunks_;     // by TrunkHash

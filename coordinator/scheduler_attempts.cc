@@ -407,6 +407,14 @@ std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
   return "no worker online; start one: etude-worker" + before;
 }
 
+// How many attempts the job may have had, as far as any worker knows: a run that was deleted and
+// submitted again has its jobs' names again.
+int Scheduler::AttemptsOf(const JobEntry& job) const {
+  const auto deleted = deleted_attempts_.find(job.run->run.key);
+  return std::max({job.job.attempts, attempts_above_,
+                   deleted == deleted_attempts_.end() ? 0 : deleted->second});
+}
+
 void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const Moment& now,
                              Changes& changes) {
   const WorkerId& id = worker.worker.id;
@@ -424,7 +432,7 @@ void Scheduler::StartAttempt(JobEntry& job, WorkerEntry& worker, int slot, const
                    .started = now.monotonic,
                    .deadline = now.monotonic + options_.lease + options_.grace};
   live.attempt.job = job.job.id;
-  live.attempt.number = std::max(job.job.attempts, attempts_above_) + 1;
+  live.attempt.number = AttemptsOf(job) + 1;
   live.attempt.worker = id;
   live.attempt.start_step = local ? job.local->step : uploaded;
   live.attempt.started_at_us = now.wall_us;

@@ -41,8 +41,24 @@ void Scheduler::EraseRun(RunEntry& run) {
       std::find_if(first, last, [&](const auto& item) { return item.second == &run; });
   if (entry != last) trunks_.erase(entry);
   --runs_by_state_[static_cast<std::size_t>(run.run.state)];
+  int attempts = 0;
+  for (const JobEntry* job : run.jobs) attempts = std::max(attempts, job->job.attempts);
+  if (attempts > 0) {
+    int& deleted = deleted_attempts_[run.run.key];
+    deleted = std::max(deleted, attempts);
+  }
   for (const JobEntry* job : run.jobs) jobs_.erase(JobId(job->job.id));
   runs_.erase(RunKey(run.run.key));
+}
+
+// What trains for the sweep, and is wanted by another, trains for that one.
+void Scheduler::HandOver(const SweepEntry& sweep) {
+  for (const JobId& id : leased_) {
+    JobEntry& job = jobs_.at(id);
+    if (job.live->sweep != &sweep) continue;
+    job.live->sweep = TrainedFor(*job.run);
+    ++job.live->sweep->leased;
+  }
 }
 
 absl::StatusOr<int> Scheduler::DeleteSweep(const SweepId& id, const std::string& name,
@@ -60,6 +76,7 @@ absl::StatusOr<int> Scheduler::DeleteSweep(const SweepId& id, const std::string&
   SweepDeleted deleted{id, {}};
   for (const RunEntry* run : runs) deleted.runs.push_back(run->run.key);
   for (RunEntry* run : sweep->runs) std::erase(run->sweeps, sweep);
+  HandOver(*sweep);
   // All links first: a job may be gone when one that started from it is looked at.
   for (RunEntry* run : runs) {
     for (JobEntry* job : run->jobs) {

@@ -6,6 +6,9 @@ namespace {
 
 // Of one run, ?1. Points are many, so only their jobs are noted; files go with their checkpoints.
 constexpr const char* kDeleteRun[] = {
+    "INSERT INTO deleted_runs (run, attempts) SELECT run, max(attempts) FROM jobs WHERE run = ?1 "
+    "GROUP BY run HAVING max(attempts) > 0 "
+    "ON CONFLICT (run) DO UPDATE SET attempts = max(attempts, excluded.attempts)",
     "INSERT INTO deleted_jobs (job) SELECT number FROM jobs WHERE run = ?1",
     "DELETE FROM segments WHERE run = ?1",
     "DELETE FROM checkpoints WHERE job IN (SELECT number FROM jobs WHERE run = ?1)",

@@ -275,8 +275,16 @@ CREATE TABLE training_rates (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// The greatest attempt number of a run's deleted jobs: workers may still hold such an attempt.
+constexpr char kVersion8[] = R"sql(
+CREATE TABLE deleted_runs (
+  run      TEXT PRIMARY KEY,
+  attempts INTEGER NOT NULL CHECK (attempts >= 1)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                       kVersion5, kVersion6, kVersion7};
+                                       kVersion5, kVersion6, kVersion7, kVersion8};
 
 constexpr char kReadVersion[] = "PRAGMA user_version";
 constexpr char kReadApplication[] = "PRAGMA application_id";

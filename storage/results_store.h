@@ -38,6 +38,11 @@ struct StoredState {
     RunKey run;
   };
   std::vector<Predicted> predicted;  // held-out runs with a frozen prediction
+  struct DeletedRun {
+    RunKey run;
+    int attempts = 0;  // the greatest number of an attempt that was deleted
+  };
+  std::vector<DeletedRun> deleted_runs;  // also of those that are there again
   // Since the store was restored from a backup: attempts up to this number are of the time before,
   // and workers may hold ones that the store knows nothing of. 0: never.
   int attempts_above = 0;

@@ -60,6 +60,12 @@ absl::StatusOr<Segment> SegmentOf(const Statement& row) {
                  .to = row.Integer(4)};
 }
 
+constexpr char kSelectDeletedRuns[] = "SELECT run, attempts FROM deleted_runs ORDER BY run";
+
+absl::StatusOr<StoredState::DeletedRun> DeletedRunOf(const Statement& row) {
+  return StoredState::DeletedRun{.run = RunKey(row.Text(0)), .attempts = row.Int(1)};
+}
+
 absl::Status LoadRuns(Database& database, StoredState& state) {
   ASSIGN_OR_RETURN(Statement runs, database.Prepare(kSelectRuns));
   ASSIGN_OR_RETURN(state.runs, AllOf<Run>(runs, RunOf));
@@ -67,6 +73,8 @@ absl::Status LoadRuns(Database& database, StoredState& state) {
   ASSIGN_OR_RETURN(state.jobs, AllOf<Job>(jobs, JobOf));
   ASSIGN_OR_RETURN(Statement segments, database.Prepare(kSelectSegments));
   ASSIGN_OR_RETURN(state.segments, AllOf<Segment>(segments, SegmentOf));
+  ASSIGN_OR_RETURN(Statement deleted, database.Prepare(kSelectDeletedRuns));
+  ASSIGN_OR_RETURN(state.deleted_runs, AllOf<StoredState::DeletedRun>(deleted, DeletedRunOf));
   return absl::OkStatus();
 }
 

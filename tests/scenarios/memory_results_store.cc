@@ -63,6 +63,10 @@ struct MemoryResultsStore::Applier {
     std::erase_if(t.sweeps, [&](const Sweep& sweep) { return sweep.id == c.sweep; });
     for (const RunKey& run : c.runs) {
       std::erase_if(t.segments, [&](const auto& item) { return item.first.first == run; });
+      for (const auto& [id, job] : t.jobs) {
+        int& attempts = t.deleted_runs[run];
+        if (job.run == run) attempts = std::max(attempts, job.attempts);
+      }
       std::erase_if(t.jobs, [&](const auto& item) { return item.second.run == run; });
       t.runs.erase(run);
     }
@@ -103,7 +107,11 @@ struct MemoryResultsStore::Applier {
   }
   absl::Status operator()(const AttemptStarted& c) const {
     const Attempt& attempt = c.attempt;
-    if (attempt.number - 1 > t.attempts_above) {
+    const auto deleted = t.deleted_runs.find(t.jobs.at(attempt.job).run);
+    const int attempts_above =
+        std::max(t.attempts_above, deleted == t.deleted_runs.end() ? 0 : deleted->second);
+    if (attempt.number <= attempts_above) return AlreadyExists("attempt of that number");
+    if (attempt.number - 1 > attempts_above) {
       const auto before = t.attempts.find({attempt.job, attempt.number - 1});
       if (before == t.attempts.end() || !before->second.outcome) {
         return FailedPrecondition("the attempt before has not ended");
@@ -205,6 +213,9 @@ absl::StatusOr<StoredState> MemoryResultsStore::Load() {
   for (const auto& [key, rate] : tables_.rates) state.rates.push_back(rate);
   for (const auto& [key, prediction] : tables_.predictions) {
     state.predicted.push_back({key.first, key.second});
+  }
+  for (const auto& [run, attempts] : tables_.deleted_runs) {
+    state.deleted_runs.push_back({run, attempts});
   }
   state.attempts_above = tables_.attempts_above;
   return state;

@@ -50,6 +50,7 @@ class MemoryResultsStore final : public ResultsStore {
     std::set<std::pair<SweepId, std::string>> fits;
     std::map<std::pair<SweepId, RunKey>, FrozenPrediction> predictions;
     std::map<std::pair<std::string, std::string>, TrainingRate> rates;
+    std::map<RunKey, int> deleted_runs;  // the greatest number of their attempts
     int attempts_above = 0;
   };
   struct Applier;

@@ -62,6 +62,13 @@ bool Oracle::IsReplaced(const JobId& job, int attempt, std::int64_t step) const 
   return false;
 }
 
+// After it was durable, and perhaps before that was answered.
+bool Oracle::WasDeleted(const JobId& job, int attempt) const {
+  const auto number = numbers_.find(job);
+  const bool was = number != numbers_.end() && attempt <= number->second;
+  return was && facts_.Find(job, attempt) == nullptr;
+}
+
 // Answers: each says only what is durable.
 
 void Oracle::Answered(absl::Duration decided_at) {
@@ -114,6 +121,7 @@ void Oracle::Directed(const WorkerId& worker, const std::vector<Directive>& dire
 }
 
 void Oracle::Acknowledged(const JobId& job, int attempt, const std::vector<LossPoint>& points) {
+  if (WasDeleted(job, attempt)) return;
   for (const LossPoint& point : points) {
     const auto found = facts_.points.find({job, attempt, point.series, point.step});
     if (found != facts_.points.end() && found->second == point.value) continue;
@@ -124,6 +132,7 @@ void Oracle::Acknowledged(const JobId& job, int attempt, const std::vector<LossP
 }
 
 void Oracle::Acknowledged(const Checkpoint& checkpoint) {
+  if (WasDeleted(checkpoint.job, checkpoint.attempt)) return;
   const auto found = facts_.checkpoints.find({checkpoint.job, checkpoint.kind});
   const bool branch = checkpoint.kind == CheckpointKind::kBranch;
   if (branch && facts_.branch_points.contains({checkpoint.job, checkpoint.step})) return;
@@ -139,6 +148,7 @@ void Oracle::Acknowledged(const Checkpoint& checkpoint) {
 }
 
 void Oracle::Acknowledged(const FinishedAttempt& end) {
+  if (WasDeleted(end.job, end.attempt)) return;
   const std::string name = Name(end.job, end.attempt);
   const auto* attempt = facts_.Find(end.job, end.attempt);
   if (attempt == nullptr) return Violate("the end of " + name + ", which never was, was taken");
@@ -151,7 +161,9 @@ void Oracle::Acknowledged(const FinishedAttempt& end) {
   Violate("the success of " + name + " was acknowledged, and is not what is stored");
 }
 
-void Oracle::Submitted(const SweepId& sweep) {
+void Oracle::Submitted(const SweepId& sweep, absl::Duration decided_at) {
+  const auto deleted = deleted_sweeps_.find(sweep);
+  if (deleted != deleted_sweeps_.end() && deleted->second >= decided_at) return;
   if (!facts_.sweeps.contains(sweep)) {
     Violate("sweep " + sweep.Short() + " was acknowledged, and is not durable");
   }
@@ -160,6 +172,8 @@ void Oracle::Submitted(const SweepId& sweep) {
 void Oracle::CancelledSweep(const SweepId& sweep, absl::Duration decided_at) {
   const auto found = facts_.sweeps.find(sweep);
   const bool over = found != facts_.sweeps.end() && found->second.state != SweepState::kActive;
+  const auto deleted = deleted_sweeps_.find(sweep);
+  if (deleted != deleted_sweeps_.end() && deleted->second >= decided_at) return;
   // It may have been submitted again between the decision and the answer.
   const auto ended = ended_sweeps_.find(sweep);
   if (over || (ended != ended_sweeps_.end() && ended->second >= decided_at)) return;

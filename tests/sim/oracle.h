@@ -65,7 +65,7 @@ class Oracle {
   void Acknowledged(const JobId& job, int attempt, const std::vector<LossPoint>& points);
   void Acknowledged(const Checkpoint& checkpoint);
   void Acknowledged(const FinishedAttempt& end);
-  void Submitted(const SweepId& sweep);
+  void Submitted(const SweepId& sweep, absl::Duration decided_at);
   void CancelledSweep(const SweepId& sweep, absl::Duration decided_at);
 
   // Of everything, between batches: the file, and what the scheduler made of it.
@@ -77,6 +77,7 @@ class Oracle {
  private:
   using AttemptKey = StoredFacts::AttemptKey;
 
+  void Note(const SweepDeleted& change, absl::Duration at);
   void Check(const AttemptStarted& change);
   void Check(const AttemptEnded& change, absl::Duration at);
   void Check(const PointsAdded& change);
@@ -92,6 +93,7 @@ class Oracle {
   bool MayTrain(const RunKey& run) const;
   // A later attempt starts before the step, and makes it again.
   bool IsReplaced(const JobId& job, int attempt, std::int64_t step) const;
+  bool WasDeleted(const JobId& job, int attempt) const;
   // Of the facts alone.
   void CheckCurves();
   std::string WhyWrong(const StoredFacts::PointKey& key, double value) const;  // empty: it is not
@@ -107,7 +109,9 @@ class Oracle {
   std::set<absl::Duration> durable_;  // when durable batches were decided
   bool starts_again_ = false;
   std::map<SweepId, absl::Duration> ended_sweeps_;  // decided so
-  std::map<AttemptKey, absl::Duration> ended_;      // decided so
+  std::map<SweepId, absl::Duration> deleted_sweeps_;
+  std::map<JobId, int> numbers_;  // the greatest of its attempts, whatever was deleted since
+  std::map<AttemptKey, absl::Duration> ended_;  // decided so
   std::set<AttemptKey> lost_logs_;
   std::set<std::pair<AttemptKey, JobOutcome>> asked_;     // to end so
   std::map<AttemptKey, absl::Duration> renewed_;          // last time its worker was told so

@@ -31,11 +31,27 @@ void Oracle::Durable(const CommittedBatch& batch) {
     if (const auto* c = std::get_if<JobChanged>(&change)) Check(*c);
     if (const auto* c = std::get_if<SweepChanged>(&change)) Check(*c, batch.at);
     if (const auto* c = std::get_if<SweepAdded>(&change)) Note(*c);
+    if (const auto* c = std::get_if<SweepDeleted>(&change)) Note(*c, batch.at);
     facts_.Apply(change);
   }
 }
 
 void Oracle::Note(const SweepAdded& change) { sweep_runs_[change.sweep.id] = change.sweep.runs; }
+
+void Oracle::Note(const SweepDeleted& change, absl::Duration at) {
+  sweep_runs_.erase(change.sweep);
+  deleted_sweeps_[change.sweep] = at;
+  const SweepState state = facts_.sweeps.at(change.sweep).state;
+  if (state == SweepState::kActive) Violate("sweep " + change.sweep.Short() + " was active");
+  for (const RunKey& run : change.runs) {
+    if (!IsTerminal(facts_.runs.at(run).state)) Violate("run " + run.Short() + " had not ended");
+    for (const auto& [sweep, runs] : sweep_runs_) {
+      if (std::find(runs.begin(), runs.end(), run) == runs.end()) continue;
+      Violate(fmt::format("run {} of sweep {} was deleted", run.Short(), sweep.Short()));
+    }
+  }
+  trace_.Count("deleted sweep");
+}
 
 // For an active sweep that is not paused; a held-out run once it is predicted, or for a sweep that
 // wants it for its own sake.
@@ -56,9 +72,12 @@ void Oracle::Check(const AttemptStarted& change) {
   const Attempt& attempt = change.attempt;
   const std::string name = Name(attempt.job, attempt.number);
   const int newest = facts_.NewestAttempt(attempt.job);
-  if (attempt.number != newest + 1) {
-    return Violate(fmt::format("{} comes after attempt {}", name, newest));
+  int& greatest = numbers_[attempt.job];
+  if (attempt.number <= greatest || (newest > 0 && attempt.number != newest + 1)) {
+    return Violate(fmt::format("{} comes after attempt {}", name, greatest));
   }
+  if (newest == 0 && greatest > 0) trace_.Count("deleted run trained again");
+  greatest = attempt.number;
   if (newest > 0 && facts_.IsLive(attempt.job, newest)) {
     return Violate(fmt::format("{} starts while attempt {} lives", name, newest));
   }

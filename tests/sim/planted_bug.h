@@ -26,6 +26,7 @@ enum class PlantedBug {
   kNeverTicks,               // no lease ever ends
   kForgetsPauses,            // a restart goes on with paused sweeps
   kReusesAttemptNumbers,     // a restart forgets the newest attempt of queued jobs
+  kForgetsDeletedRuns,       // a restart numbers the attempts of deleted runs from 1 again
   kCancelsFinishedRuns,      // cancelling a sweep cancels what has succeeded
   kResumesTooFar,            // an attempt starts one step after its checkpoint
   kLeasesHeldOut,            // trains held-out runs before they are predicted

@@ -49,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{"NeverTicks", PlantedBug::kNeverTicks},
                     Planted{"ForgetsPauses", PlantedBug::kForgetsPauses},
                     Planted{"ReusesAttemptNumbers", PlantedBug::kReusesAttemptNumbers},
+                    Planted{"ForgetsDeletedRuns", PlantedBug::kForgetsDeletedRuns},
                     Planted{"CancelsFinishedRuns", PlantedBug::kCancelsFinishedRuns},
                     Planted{"ResumesTooFar", PlantedBug::kResumesTooFar},
                     Planted{"LeasesHeldOut", PlantedBug::kLeasesHeldOut},

@@ -114,17 +114,13 @@ void SimClient::Want(const std::string& name, const SimCoordinator::Request& req
 void SimClient::WantControl(const Order& order) {
   const SweepId& id = order.sweep.id;
   using Changes = Scheduler::Changes;
-  switch (dice_.Between(0, 7)) {
+  switch (dice_.Between(0, 9)) {
     case 0:
       oracle_.WillStartAgain();
       return WantSubmitted(order);
     case 1:
     case 2:
-      oracle_.WillStartAgain();  // by the submission, should it come twice and late
-      return wishes_.push_back({"cancel sweep " + order.sweep.name, at_, /*may_be_refused=*/false,
-                                [id](SimCoordinator& coordinator, const Done& done) {
-                                  coordinator.CancelSweep(id, done);
-                                }});
+      return WantCancelled(order);
     case 3:
       return Want("pause or resume",
                   [id, paused = dice_.Chance(0.7)](Scheduler& scheduler, const Moment& now,
@@ -142,9 +138,34 @@ void SimClient::WantControl(const Order& order) {
       });
     case 6:
       return WantRunControl(order);
+    case 7:
+    case 8:
+      return WantDeleted(order);
     default:
       return WantDrained(WorkerId(fmt::format("w{}.1", dice_.Between(0, 1))), dice_.Chance(0.6));
   }
+}
+
+void SimClient::WantCancelled(const Order& order) {
+  oracle_.WillStartAgain();  // by the submission, should it come twice and late
+  wishes_.push_back({"cancel sweep " + order.sweep.name, at_, /*may_be_refused=*/true,
+                     [id = order.sweep.id](SimCoordinator& coordinator, const Done& done) {
+                       coordinator.CancelSweep(id, done);
+                     }});
+}
+
+// With all it has, and most times it is wanted again, while workers may not have heard of it.
+void SimClient::WantDeleted(const Order& order) {
+  if (dice_.Chance(0.8)) WantCancelled(order);
+  at_ += dice_.Between(absl::ZeroDuration(), absl::Seconds(2));
+  Want("delete sweep " + order.sweep.name,
+       [sweep = order.sweep](Scheduler& scheduler, const Moment&, Scheduler::Changes& changes) {
+         return scheduler.DeleteSweep(sweep.id, sweep.name, changes).status();
+       });
+  if (dice_.Chance(0.2)) return;
+  oracle_.WillStartAgain();
+  at_ += dice_.Between(absl::ZeroDuration(), absl::Seconds(2));
+  WantSubmitted(order);
 }
 
 void SimClient::WantRunControl(const Order& order) {

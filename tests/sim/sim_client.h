@@ -45,6 +45,8 @@ class SimClient {
   void WantSubmitted(const Order& order);
   void Want(const std::string& name, const SimCoordinator::Request& request);
   void WantControl(const Order& order);
+  void WantCancelled(const Order& order);
+  void WantDeleted(const Order& order);
   void WantRunControl(const Order& order);
   void WantDrained(const WorkerId& worker, bool drained);
   void Ask();

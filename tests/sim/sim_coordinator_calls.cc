@@ -141,14 +141,16 @@ void SimCoordinator::Ask(const Request& request, const Done<absl::Status>& done)
 void SimCoordinator::Submit(const Sweep& sweep, const std::vector<RunConfig>& configs,
                             const Done<absl::Status>& done) {
   held_out_[sweep.id] = sweep.held_out;
+  const auto decided_at = std::make_shared<absl::Duration>();
   Post(MakeEvent<absl::Status>(
-      [this, sweep, configs](const Moment& now, Scheduler::Changes& changes) {
+      [this, sweep, configs, decided_at](const Moment& now, Scheduler::Changes& changes) {
+        *decided_at = timeline_.elapsed();
         Sweep taken = sweep;
         if (Has(PlantedBug::kLeasesHeldOut)) taken.held_out.clear();
         return scheduler_.Submit(taken, configs, now, changes).status();
       },
-      [this, id = sweep.id, done](const absl::Status& status) {
-        if (status.ok()) oracle_.Submitted(id);
+      [this, id = sweep.id, decided_at, done](const absl::Status& status) {
+        if (status.ok()) oracle_.Submitted(id, *decided_at);
         done(status);
       }));
 }
@@ -182,6 +184,7 @@ void SimCoordinator::Spoil(StoredState& state) const {
     const bool tried = job.state == JobState::kQueued && job.attempts > 0;
     if (tried && Has(PlantedBug::kReusesAttemptNumbers)) --job.attempts;
   }
+  if (Has(PlantedBug::kForgetsDeletedRuns)) state.deleted_runs.clear();
 }
 
 void SimCoordinator::Spoil(const std::vector<HeldAttempt>& held,

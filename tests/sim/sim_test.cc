@@ -49,7 +49,9 @@ constexpr const char* kFaults[] = {"drop",
                                    "hung trainer",
                                    "message said twice",
                                    "divergence",
-                                   "full disk of a worker"};
+                                   "full disk of a worker",
+                                   "deleted sweep",
+                                   "deleted run trained again"};
 
 Seeds AskedSeeds() {
   const char* asked = std::getenv("ETUDE_SIM_SEEDS");

@@ -31,7 +31,24 @@ struct Applier {
   void operator()(const SweepChanged& c) const {
     facts.sweeps[c.sweep] = {c.state, c.paused, c.priority, c.weight};
   }
-  void operator()(const SweepDeleted&) const { ENSURE(!"no world deletes sweeps"); }
+  void operator()(const SweepDeleted& c) const {
+    facts.sweeps.erase(c.sweep);
+    std::erase_if(facts.predicted, [&](const auto& item) { return item.first == c.sweep; });
+    for (const RunKey& run : c.runs) {
+      facts.runs.erase(run);
+      facts.paths.erase(run);
+      std::erase_if(facts.jobs, [&](const auto& item) { return item.second.run == run; });
+    }
+    const auto is_gone = [this](const JobId& job) { return !facts.jobs.contains(job); };
+    const auto gone = [&](const auto& item) { return is_gone(item.first.first); };
+    std::erase_if(facts.attempts, gone);
+    std::erase_if(facts.checkpoints, gone);
+    std::erase_if(facts.branch_points, gone);
+    std::erase_if(facts.points, [&](const auto& item) { return is_gone(std::get<0>(item.first)); });
+    for (auto& [id, job] : facts.jobs) {
+      if (!job.parent.empty()) ENSURE(facts.jobs.contains(job.parent));
+    }
+  }
   void operator()(const RunChanged& c) const {
     Facts::RunFact& run = facts.runs[c.run];
     if (run.state == RunState::kSucceeded) return;

@@ -117,6 +117,14 @@ TEST_F(MigrationsTest, ResumeCheckpointsOfVersion4StayWithJobsThatAreNotOver) {
   EXPECT_EQ(Number("SELECT count(*) FROM restores"), 0);
 }
 
+TEST_F(MigrationsTest, Version6RemembersTheJobsWhosePointsHaveToGo) {
+  ASSERT_TRUE(Migrate(*database_, Migrations().first(6)).ok());
+  ASSERT_TRUE(database_->Execute("INSERT INTO deleted_jobs VALUES (7)").ok());
+  ASSERT_TRUE(Migrate(*database_).ok());
+  EXPECT_EQ(Number("SELECT job FROM deleted_jobs"), 7);
+  EXPECT_EQ(Number("SELECT count(*) FROM deleted_runs"), 0);
+}
+
 TEST_F(MigrationsTest, FailingStepLeavesTheOldVersion) {
   ASSERT_TRUE(Migrate(*database_).ok());
   const auto steps = With({"CREATE TABLE added_later (a INTEGER) STRICT", "CREATE NONSENSE"});

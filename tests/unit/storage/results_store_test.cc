@@ -416,5 +416,19 @@ TEST_F(ResultsStoreTest, ADeletedSweepGoesWithItsRunsAndLittleByLittleTheirPoint
   EXPECT_EQ(*(*database)->ReadInteger("SELECT count(*) FROM loss_points"), 107);
 }
 
+TEST_F(ResultsStoreTest, OfADeletedRunTheGreatestAttemptNumberStays) {
+  ASSERT_TRUE(Commit({StartOf(job_, 1), EndOf(job_, 1), StartOf(job_, 2)}).ok());
+  const Sweep sweep = Load().sweeps.front();
+  ASSERT_TRUE(Commit({SweepDeleted{sweep.id, {run_.key}}}).ok());
+  // Made and deleted again before it had another attempt.
+  ASSERT_TRUE(Commit({Change(MakeSweep({run_}, "again", 'b'))}).ok());
+  ASSERT_TRUE(Commit({SweepDeleted{Load().sweeps.front().id, {run_.key}}}).ok());
+  Reopen();
+  const StoredState state = Load();
+  ASSERT_THAT(state.deleted_runs, SizeIs(1));
+  EXPECT_EQ(state.deleted_runs[0].run, run_.key);
+  EXPECT_EQ(state.deleted_runs[0].attempts, 2);
+}
+
 }  // namespace
 }  // namespace etude
