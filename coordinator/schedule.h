@@ -115,7 +115,8 @@ struct RunEntry {
   std::vector<JobEntry*> jobs;      // every job ever made for it
   JobEntry* last_job = nullptr;     // of the last segment of its path
   std::vector<SweepEntry*> sweeps;  // in order of submission
-  // Whether a sweep that may train both wants both for their own sake.
+  // Whether a sweep that may train both wants both for their own sake; a paused one counts only
+  // while every sweep that may train this one is.
   bool IsTrainedWith(const RunEntry& other) const;
 };
 

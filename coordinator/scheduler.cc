@@ -427,7 +427,7 @@ absl::Status Scheduler::SetTurn(const SweepId& id, int priority, double weight, 
 // Gives its queued jobs their places anew.
 void Scheduler::Requeue(SweepEntry& sweep) {
   for (RunEntry* run : sweep.runs) {
-    if (run->last_job->job.state == JobState::kQueued) Enqueue(*run->last_job);
+    if (run->last_job->job.state == JobState::kQueued) KeepQueued(*run->last_job);
   }
 }
 

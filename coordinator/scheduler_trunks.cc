@@ -33,8 +33,12 @@ bool HasLiveChild(const BranchPoint& point) {
 }  // namespace
 
 bool RunEntry::IsTrainedWith(const RunEntry& other) const {
-  return std::any_of(sweeps.begin(), sweeps.end(), [&other](const SweepEntry* sweep) {
-    return sweep->WantsRuns() && !sweep->HeldOutStateOf(other.run.key) &&
+  const bool goes_on = std::any_of(sweeps.begin(), sweeps.end(), [this](const SweepEntry* sweep) {
+    return sweep->Leases() && sweep->HeldOutStateOf(run.key) != HeldOut::kAwaiting;
+  });
+  return std::any_of(sweeps.begin(), sweeps.end(), [&](const SweepEntry* sweep) {
+    const bool trains = goes_on ? sweep->Leases() : sweep->WantsRuns();
+    return trains && !sweep->HeldOutStateOf(other.run.key) &&
            std::find(other.sweeps.begin(), other.sweeps.end(), sweep) != other.sweeps.end();
   });
 }
@@ -196,8 +200,9 @@ void Scheduler::OrphanChildren(JobEntry& job) {
   }
 }
 
-// One that some sweep still wants, after another has let go of its run. What it waits for may now
-// be wanted by a forecast alone, which waits for it.
+// One that some sweep still wants, after another has let go of its run or was paused, or this one
+// goes on. What it waits for may now be wanted by a forecast alone, which waits for it, or by a
+// sweep that is paused.
 void Scheduler::KeepQueued(JobEntry& job) {
   if (AwaitsTrunk(job) && !job.run->IsTrainedWith(*job.parent->run)) {
     orphans_[{-job.job.to, job.job.id}] = &job;
