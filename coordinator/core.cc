@@ -192,14 +192,12 @@ void Core::CheckHeld(WorkerId worker, JobId job, int attempt, const Done<absl::S
   if (CurrentLoad().events >= kMaxQueuedBeforeShedding) {
     return done(Full("changes", kMaxQueuedBeforeShedding));
   }
-  Event event = MakeEvent<absl::Status>(
+  Post(MakeEvent<absl::Status>(
       [this, worker = std::move(worker), job = std::move(job), attempt](const Moment&,
                                                                         Scheduler::Changes&) {
         return scheduler_.CheckHeld(worker, job, attempt);
       },
-      done);
-  event.changes_nothing = true;
-  Post(std::move(event));
+      done));
 }
 
 absl::StatusOr<bool> Core::AddCorpus(const Corpus& corpus) {

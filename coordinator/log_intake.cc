@@ -1,5 +1,7 @@
 #include "coordinator/log_intake.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "lib/base/status.h"
@@ -30,7 +32,8 @@ void LogIntake::Take(Text text, const Done& done) {
       return;
     }
   }
-  done(ResourceExhausted("too much of logs waits to be written; try again later"));
+  done(ResourceExhausted(
+      fmt::format("{} texts of logs wait to be written; retry after 1 s", kMaxWaitingLogTexts)));
 }
 
 // Takes no text's place, and is not refused: there is one for each attempt at most.

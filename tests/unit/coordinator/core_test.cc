@@ -179,6 +179,36 @@ TEST_F(CoreTest, WhatIsNoPromiseIsRefusedLongBeforeAnythingElse) {
   EXPECT_EQ(refused, 0);
 }
 
+TEST_F(CoreTest, WhoHoldsAnAttemptIsAnsweredOnlyOnceItIsCommitted) {
+  ASSERT_TRUE(Register("w").ok());
+  ASSERT_TRUE(Submit("s", config_).ok());
+  ASSERT_TRUE(Acquire("w")->assignment);
+  gated_.Open(false);
+  Reply<absl::StatusOr<bool>> first;
+  core_->AddPoints(WorkerId("w"), job_, 1, TrainPoints(1, 1), first.done());
+  gated_.AwaitCommit();
+  // One batch ends the attempt and is asked who holds it, and comes to nothing.
+  Reply<absl::Status> finished;
+  core_->Finish(
+      {.worker = WorkerId("w"), .job = job_, .attempt = 1, .outcome = JobOutcome::kKilled},
+      finished.done());
+  Reply<absl::Status> held;
+  core_->CheckHeld(WorkerId("w"), job_, 1, held.done());
+  faulty_.FailCommit(2, FaultyResultsStore::When::kBeforeApplying);
+  faulty_.FailLoad();
+  gated_.Open(true);
+  EXPECT_TRUE(absl::IsUnavailable(finished.Get()));
+  EXPECT_TRUE(absl::IsUnavailable(held.Get())) << "not that the attempt is over";
+  // Nor while memory is not what the store holds.
+  Reply<absl::Status> meanwhile;
+  core_->CheckHeld(WorkerId("w"), job_, 1, meanwhile.done());
+  EXPECT_TRUE(absl::IsUnavailable(meanwhile.Get()));
+  clock_.Advance(absl::Seconds(1));
+  Reply<absl::Status> after;
+  core_->CheckHeld(WorkerId("w"), job_, 1, after.done());
+  EXPECT_TRUE(after.Get().ok());
+}
+
 TEST_F(CoreTest, ALongPollEndsAtItsDeadlineWithAReason) {
   ASSERT_TRUE(Register("w").ok());
   Reply<absl::StatusOr<Scheduler::Acquired>> reply;
