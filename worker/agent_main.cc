@@ -130,7 +130,7 @@ absl::Status ReadConfig(const CLI::App& app, const Flags& flags, AgentSettings& 
     settings.token_file = DefaultStateDir() + "/token";
   }
   settings.state_dir = FirstOf(settings.state_dir, "", DefaultStateDir() + "/worker");
-  settings.name = FirstOf(settings.name, "", HostName());
+  settings.name = FirstOf(settings.name, "", HostName().substr(0, kMaxWorkerNameBytes));
   return CheckSettings(settings);
 }
 

@@ -7,6 +7,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/status.h"
+#include "worker/machine.h"
 
 namespace etude {
 namespace {
@@ -113,8 +114,9 @@ absl::Status CheckSettings(const AgentSettings& settings) {
   if (settings.device != "auto" && settings.device != "cpu" && settings.device != "cuda") {
     return InvalidArgument("--device " + settings.device + ": one of auto, cpu, cuda");
   }
-  if (!IsSafeFileName(settings.name) || settings.name.size() > 100) {
-    return InvalidArgument("--name " + settings.name + ": up to 100 of letters, digits and . _ -");
+  if (!IsSafeFileName(settings.name) || settings.name.size() > kMaxWorkerNameBytes) {
+    return InvalidArgument(fmt::format("--name {}: up to {} of letters, digits and . _ -",
+                                       settings.name, kMaxWorkerNameBytes));
   }
   const std::size_t colon = settings.endpoint.rfind(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == settings.endpoint.size()) {

@@ -67,7 +67,7 @@ absl::StatusOr<WorkerId> LoadWorkerId(const std::string& state_dir, const std::s
   absl::StatusOr<std::string> text = ReadFile(path, kMaxIdBytes);
   if (text.ok()) {
     const std::string id = text->substr(0, text->find('\n'));
-    if (!IsSafeFileName(id)) {
+    if (!IsSafeFileName(id) || id.size() > kMaxWorkerIdBytes) {
       return InvalidArgument(path + " does not hold an id; remove it and start again");
     }
     return WorkerId(id);

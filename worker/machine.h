@@ -2,12 +2,17 @@
 #ifndef ETUDE_WORKER_MACHINE_H_
 #define ETUDE_WORKER_MACHINE_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "lib/scaling/worker.h"
 
 namespace etude {
+
+inline constexpr std::size_t kMaxWorkerIdBytes = 64;  // as on the wire
+// The id that is made from a name has "-" and 6 digits more.
+inline constexpr std::size_t kMaxWorkerNameBytes = kMaxWorkerIdBytes - 7;
 
 // host, cpu and memory_bytes (of the control group where that has a limit) are set.
 Worker DescribeMachine();

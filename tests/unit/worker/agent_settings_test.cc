@@ -1,9 +1,11 @@
 #include "worker/agent_settings.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lib/base/file.h"
 #include "lib/base/status.h"
+#include "worker/machine.h"
 
 namespace etude {
 namespace {
@@ -52,6 +54,8 @@ TEST(AgentSettingsTest, FlagsOutOfRangeAreRefused) {
   bad = good;
   bad.name = "../x";
   EXPECT_FALSE(CheckSettings(bad).ok());
+  bad.name = std::string(kMaxWorkerNameBytes + 1, 'n');
+  EXPECT_THAT(MessageOf(CheckSettings(bad)), testing::HasSubstr("up to 57 of letters"));
   bad = good;
   bad.endpoint = "nowhere";
   EXPECT_FALSE(CheckSettings(bad).ok());
