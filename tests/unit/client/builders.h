@@ -12,17 +12,9 @@
 
 #include "client/command.h"
 #include "client/coordinator_client.h"
-#include "lib/base/clock.h"
+#include "tests/support/fake_clock.h"
 
 namespace etude {
-
-class ManualClock : public Clock {
- public:
-  absl::Time Now() override { return absl::UnixEpoch() + passed; }
-  absl::Time MonotonicNow() override { return absl::UnixEpoch() + passed; }
-  void SleepFor(absl::Duration duration) override { passed += duration; }
-  absl::Duration passed = absl::ZeroDuration();
-};
 
 inline Environment MakeEnvironment(const std::map<std::string, std::string>& variables) {
   return [variables](const std::string& name) -> std::optional<std::string> {
@@ -43,7 +35,7 @@ inline Printed Etude(const std::vector<std::string>& arguments,
                      const std::map<std::string, std::string>& variables = {}) {
   std::ostringstream out;
   std::ostringstream err;
-  ManualClock clock;
+  FakeClock clock;
   const ExitCode code = RunProgram(
       arguments, {out, err, MakeEnvironment(variables), Terminal(), clock, "/nonexistent"});
   return {code, out.str(), err.str()};

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 // Calls `visit` with every command's words and its help.
 void ForEachCommand(const std::function<void(const std::string&, const std::string&)>& visit) {
   std::ostringstream none;
-  ManualClock clock;
+  FakeClock clock;
   Session session({none, none, MakeEnvironment({}), Terminal(), clock, ""});
   CommandTree tree{CLI::App(), session, nullptr};
   MakeCommands(tree);

@@ -11,18 +11,18 @@ namespace {
 
 TEST(ProgressTest, OffATerminalALineComesEveryTenSeconds) {
   std::ostringstream err;
-  ManualClock clock;
+  FakeClock clock;
   Progress progress(err, Terminal(), clock);
   for (int second = 0; second <= 20; ++second) {
-    clock.passed = absl::Seconds(second);
     progress.Update("at " + std::to_string(second));
+    clock.Advance(absl::Seconds(1));
   }
   EXPECT_EQ(err.str(), "at 0\nat 10\nat 20\n");
 }
 
 TEST(ProgressTest, OnATerminalOneLineIsRedrawnAndTakenAway) {
   std::ostringstream err;
-  ManualClock clock;
+  FakeClock clock;
   {
     Progress progress(err, {.stderr_is_tty = true, .columns = 10}, clock);
     progress.Update("longer than the terminal");
@@ -32,7 +32,7 @@ TEST(ProgressTest, OnATerminalOneLineIsRedrawnAndTakenAway) {
 
 TEST(ProgressTest, WhatIsSaidStaysAboveTheMovingLine) {
   std::ostringstream err;
-  ManualClock clock;
+  FakeClock clock;
   Progress progress(err, {.stderr_is_tty = true}, clock);
   progress.Update("moving");
   progress.Say("said");
