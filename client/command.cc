@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 
 #include "client/arguments.h"
@@ -36,6 +37,21 @@ std::string PathOf(const CLI::App& app) {
   if (app.get_parent() == nullptr) return "etude";
   return PathOf(*app.get_parent()) + " " + app.get_name();
 }
+
+// Names the whole command, not its last word alone.
+class PathFormatter final : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    return CLI::Formatter::make_usage(app, PathOf(*app));
+  }
+  // What stands for an argument, as the examples and the list below have it.
+  std::string make_option_usage(const CLI::Option* argument) const override {
+    std::string usage = argument->get_type_name();
+    if (usage.empty()) usage = argument->get_name(/*positional=*/true);
+    if (argument->get_expected_max() > 1) usage += "...";
+    return argument->get_required() ? usage : "[" + usage + "]";
+  }
+};
 
 std::vector<std::string> OptionNames(const CLI::App& app) {
   std::vector<std::string> names;
@@ -171,6 +187,7 @@ CLI::App* AddNoun(CommandTree& tree, const CommandText& text) {
 
 void MakeCommands(CommandTree& tree) {
   tree.app.name("etude");
+  tree.app.formatter(std::make_shared<PathFormatter>());  // the commands inherit it
   tree.app.description("Scaling-law studies of language models on symbolic music.");
   tree.app.footer(kTopFooter);
   tree.app.set_help_flag("-h,--help", "print this help");

@@ -54,6 +54,15 @@ TEST(CommandsTest, EveryHelpHasTwoExamplesOfTheCommandItself) {
   EXPECT_EQ(commands, 59);  // etude, 8 nouns and 50 commands
 }
 
+TEST(CommandsTest, EveryUsageNamesTheWholeCommand) {
+  ForEachCommand([](const std::string& path, const std::string& help) {
+    EXPECT_THAT(help, HasSubstr("\nUsage: " + path + " [OPTIONS]")) << help;
+  });
+  EXPECT_THAT(Etude({"sweep", "delete", "-h"}).out,
+              HasSubstr("Usage: etude sweep delete [OPTIONS] SWEEP\n"));
+  EXPECT_THAT(Etude({"sweep", "-h"}).out, HasSubstr("Usage: etude sweep [OPTIONS] SUBCOMMAND\n"));
+}
+
 TEST(CommandsTest, EveryCommandTakesOutputAndEndpoint) {
   ForEachCommand([](const std::string& path, const std::string& help) {
     const bool noun = help.find("\nSubcommands:") != std::string::npos;
