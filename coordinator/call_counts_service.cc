@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,11 +42,59 @@ class CountingFactory final : public grpc::experimental::ServerInterceptorFactor
   CallCounts& counts_;
 };
 
+// Lives as long as its call.
+class OpenInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  explicit OpenInterceptor(OpenCalls& open) : open_(open) { open_.Begin(); }
+  ~OpenInterceptor() override { open_.End(); }
+  OpenInterceptor(const OpenInterceptor&) = delete;
+  OpenInterceptor& operator=(const OpenInterceptor&) = delete;
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    methods->Proceed();
+  }
+
+ private:
+  OpenCalls& open_;
+};
+
+class OpenFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  explicit OpenFactory(OpenCalls& open) : open_(open) {}
+
+  // Null: that call needs none.
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* call) override {
+    const bool ours = std::string_view(call->method()).starts_with("/etude.");
+    return ours ? new OpenInterceptor(open_) : nullptr;
+  }
+
+ private:
+  OpenCalls& open_;
+};
+
 }  // namespace
 
-void CountCalls(grpc::ServerBuilder& builder, CallCounts& counts) {
+void OpenCalls::Begin() {
+  const MutexLock lock(mutex_);
+  ++count_;
+}
+
+void OpenCalls::End() {
+  const MutexLock lock(mutex_);
+  if (--count_ == 0) none_.SignalAll();
+}
+
+bool OpenCalls::AwaitNone(absl::Duration patience) {
+  const MutexLock lock(mutex_);
+  return none_.WaitFor(mutex_, patience,
+                       [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; });
+}
+
+void WatchCalls(grpc::ServerBuilder& builder, OpenCalls& open, CallCounts* counts) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
-  factories.push_back(std::make_unique<CountingFactory>(counts));
+  factories.push_back(std::make_unique<OpenFactory>(open));
+  if (counts != nullptr) factories.push_back(std::make_unique<CountingFactory>(*counts));
   builder.experimental().SetInterceptorCreators(std::move(factories));
 }
 

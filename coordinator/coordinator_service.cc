@@ -7,9 +7,9 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <chrono>
 
-#include "coordinator/call_counts_service.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 
@@ -25,6 +25,8 @@ constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kKeepaliveTimeMs = 20000;
 constexpr int kKeepaliveTimeoutMs = 10000;
 constexpr int kMinPingIntervalMs = 10000;
+// Of calls that came when the server was about to stop.
+constexpr absl::Duration kLastCalls = absl::Milliseconds(200);
 
 void SetLimits(grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("coordinator");
@@ -71,7 +73,7 @@ absl::Status CoordinatorService::Start(const std::string& address,
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetKeepalive(builder);
-  if (calls_ != nullptr) CountCalls(builder, *calls_);
+  WatchCalls(builder, open_calls_, calls_);
   // Otherwise two coordinators would share a port, and each get some of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   int port = 0;
@@ -100,8 +102,12 @@ std::shared_ptr<grpc::Channel> CoordinatorService::InProcessChannel() {
 
 void CoordinatorService::Stop(absl::Duration patience) {
   if (server_ == nullptr) return;
+  // gRPC waits for connections, too, and one whose client does not look at it until its next call
+  // is never closed: what may end is waited for here, and little is left to gRPC.
+  open_calls_.AwaitNone(patience);
   // gRPC takes a point of its own real-time clock; nothing of ours compares against it.
-  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(patience));
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoMilliseconds(std::min(patience, kLastCalls)));
   server_.reset();
 }
 

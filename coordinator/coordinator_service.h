@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/blob_service.h"
 #include "coordinator/call_counts.h"
+#include "coordinator/call_counts_service.h"
 #include "coordinator/client_service.h"
 #include "coordinator/store_service.h"
 #include "coordinator/worker_service.h"
@@ -35,8 +36,8 @@ class CoordinatorService {
   const std::string& endpoint() const { return endpoint_; }
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
-  // Takes no new calls, ends those that are open within `patience`. The core must be stopped or
-  // still running: calls that wait for it are answered by it.
+  // Waits at most `patience` for the open calls to end and cuts off those that have not. The core
+  // must be stopped or still running: calls that wait for it are answered by it.
   void Stop(absl::Duration patience);
 
  private:
@@ -45,6 +46,7 @@ class CoordinatorService {
   BlobService blob_service_;
   StoreService store_service_;
   CallCounts* const calls_;
+  OpenCalls open_calls_;
   std::string endpoint_;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -84,6 +84,25 @@ TEST_F(DaemonTest, StopsAndStartsAgainOnTheSameStateWithTheSameToken) {
   EXPECT_EQ(*ReadTokenFile(config_.state_dir + "/token"), token);
 }
 
+TEST_F(DaemonTest, AClientThatDoesNotLookAtItsConnectionDoesNotKeepItFromStopping) {
+  const auto daemon = Daemon::Start(config_, SystemClock());
+  ASSERT_TRUE(daemon.ok()) << daemon.status();
+  // The beginning of HTTP/2 with no settings, and then nothing: no answer to the server's goodbye.
+  const HttpConnection idle((*daemon)->endpoint());
+  idle.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9));
+  const CoordinatorChannel channel(
+      {(*daemon)->endpoint(), *ReadTokenFile(config_.state_dir + "/token")});
+  grpc::ClientContext context;
+  channel.Prepare(context, kDataDeadline);
+  v1::GetInfoResponse info;
+  ASSERT_TRUE(v1::ClientService::NewStub(channel.channel())
+                  ->GetInfo(&context, v1::GetInfoRequest(), &info)
+                  .ok());
+  const absl::Time asked = SystemClock().MonotonicNow();
+  (*daemon)->Stop();
+  EXPECT_LT(SystemClock().MonotonicNow() - asked, absl::Seconds(1));
+}
+
 TEST_F(DaemonTest, TheStateDirectoryIsItsOwnersAlone) {
   const auto daemon = Daemon::Start(config_, SystemClock());
   ASSERT_TRUE(daemon.ok());
