@@ -206,6 +206,7 @@ void MakeCommands(CommandTree& tree) {
   AddCompare(tree);
   AddPlot(tree);
   AddExport(tree);
+  AddImport(tree);
   AddCert(tree);
   AddToken(tree);
   AddFleet(tree);

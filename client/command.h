@@ -98,6 +98,7 @@ void AddPredict(CommandTree& tree);
 void AddCompare(CommandTree& tree);
 void AddPlot(CommandTree& tree);
 void AddExport(CommandTree& tree);
+void AddImport(CommandTree& tree);
 void AddCert(CommandTree& tree);
 void AddToken(CommandTree& tree);
 void AddFleet(CommandTree& tree);

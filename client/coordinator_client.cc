@@ -5,6 +5,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "client/failure.h"
+#include "etude/v1/bundle.grpc.pb.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "etude/v1/store.grpc.pb.h"
 #include "lib/base/hash.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr int kMaxPointsPerMessage = 1 << 20;
 constexpr std::size_t kMaxCurvePoints = std::size_t{1} << 28;
 constexpr absl::Duration kFitDeadline = absl::Minutes(10);
+constexpr absl::Duration kImportDeadline = absl::Minutes(15);
 constexpr absl::Duration kStoreDeadline = absl::Hours(12);  // of a backup or a check of the store
 constexpr std::size_t kMaxManifestBytes = std::size_t{1} << 30;
 constexpr std::size_t kMaxBackupBlobs = std::size_t{1} << 23;
@@ -145,6 +147,7 @@ struct CoordinatorClient::Wire {
       : channel(std::move(options)),
         stub(v1::ClientService::NewStub(channel.channel())),
         store(v1::StoreService::NewStub(channel.channel())),
+        bundles(v1::BundleService::NewStub(channel.channel())),
         blobs(channel, the_clock),
         clock(the_clock) {}
 
@@ -214,6 +217,7 @@ struct CoordinatorClient::Wire {
   CoordinatorChannel channel;
   std::unique_ptr<v1::ClientService::Stub> stub;
   std::unique_ptr<v1::StoreService::Stub> store;
+  std::unique_ptr<v1::BundleService::Stub> bundles;
   BlobClient blobs;
   Clock& clock;
   absl::Mutex mutex;
@@ -665,6 +669,112 @@ absl::Status CoordinatorClient::VerifyStore(const StorePart& on_part) {
   v1::VerifyPart part;
   while (reader->Read(&part)) on_part(part.problem(), part.done_bytes(), part.bytes());
   return wire_->Explain(FromGrpc(reader->Finish()));
+}
+
+namespace {
+
+// A bundle as it comes in.
+class BundleParts {
+ public:
+  explicit BundleParts(BundleReceiver& receiver) : receiver_(receiver) {}
+
+  absl::Status Take(const v1::ExportPart& part) {
+    switch (part.part_case()) {
+      case v1::ExportPart::kOffer:
+        return TakeOffer(part.offer());
+      case v1::ExportPart::kBlobs:
+        return TakeBlobs(part.blobs());
+      case v1::ExportPart::kRows:
+        return TakeRows(part.rows());
+      default:
+        return Unimplemented("the coordinator sends a bundle of a later version; update etude");
+    }
+  }
+
+  bool IsWhole() const { return began_ && received_ == offer_.rows.bytes; }
+  const BundleOffer& offer() const { return offer_; }
+
+ private:
+  absl::Status TakeOffer(const v1::ExportPart::Offer& offer) {
+    offer_.sweep = SweepId(offer.sweep_id());
+    offer_.name = offer.name();
+    offer_.software = offer.software();
+    offer_.runs = offer.runs();
+    offer_.runs_open = offer.runs_open();
+    offer_.points = offer.points();
+    ASSIGN_OR_RETURN(offer_.rows, Checked(FromWire(offer.rows())));
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeBlobs(const v1::ExportPart::Blobs& blobs) {
+    for (const v1::ArtifactFile& blob : blobs.blobs()) {
+      if (!IsSha256Hex(blob.sha256()) || blob.bytes() < 0) {
+        return BadAnswer(InvalidArgument("a blob without a hash or a size"));
+      }
+      offer_.blobs.push_back({"", blob.sha256(), blob.bytes()});
+    }
+    return offer_.blobs.size() <= kMaxBackupBlobs
+               ? absl::OkStatus()
+               : Internal("the coordinator's list of blobs has no end");
+  }
+
+  absl::Status TakeRows(const v1::Chunk& chunk) {
+    if (!began_) RETURN_IF_ERROR(receiver_.OnOffer(offer_));
+    began_ = true;
+    if (chunk.offset() != received_ || Crc32c(chunk.data()) != chunk.crc32c()) {
+      return Unavailable("a chunk of the rows came damaged; repeat the same command");
+    }
+    received_ += static_cast<std::int64_t>(chunk.data().size());
+    return receiver_.OnRows(chunk.data());
+  }
+
+  BundleReceiver& receiver_;
+  BundleOffer offer_;
+  bool began_ = false;
+  std::int64_t received_ = 0;
+};
+
+}  // namespace
+
+absl::Status CoordinatorClient::ExportBundle(const std::string& sweep, BundleReceiver& receiver) {
+  grpc::ClientContext context;
+  wire_->channel.Prepare(context, kStoreDeadline);
+  v1::ExportRequest request;
+  request.set_sweep(sweep);
+  const auto reader = wire_->bundles->Export(&context, request);
+  BundleParts parts(receiver);
+  v1::ExportPart part;
+  absl::Status status;
+  while (status.ok() && !parts.IsWhole() && reader->Read(&part)) status = parts.Take(part);
+  const bool whole = status.ok() && parts.IsWhole();
+  if (whole) status = receiver.OnBlobs(parts.offer());  // the open call holds them
+  if (whole || !status.ok()) context.TryCancel();
+  const absl::Status end = FromGrpc(reader->Finish());
+  if (whole || !status.ok()) return status;
+  return end.ok() ? Unavailable("the bundle ended early; repeat the same command")
+                  : wire_->Explain(end);
+}
+
+absl::StatusOr<ImportedSweep> CoordinatorClient::ImportBundle(const std::string& rows_sha256,
+                                                              const std::string& name) {
+  v1::ImportRequest request;
+  request.set_rows_sha256(rows_sha256);
+  request.set_name(name);
+  v1::ImportResponse response;
+  const absl::Status status = WithRetry({}, wire_->clock, [&] {
+    grpc::ClientContext context;
+    wire_->channel.Prepare(context, kImportDeadline);
+    response.Clear();
+    return FromGrpc(wire_->bundles->Import(&context, request, &response));
+  });
+  if (!status.ok()) return wire_->Explain(status);
+  return ImportedSweep{.sweep = SweepId(response.sweep_id()),
+                       .name = response.name(),
+                       .created = response.created(),
+                       .runs_added = response.runs_added(),
+                       .runs_completed = response.runs_completed(),
+                       .runs_kept = response.runs_kept(),
+                       .runs_open = response.runs_open()};
 }
 
 absl::StatusOr<ArtifactFile> CoordinatorClient::Upload(const std::string& path,

@@ -173,6 +173,38 @@ class BackupReceiver {
   virtual absl::Status OnBlobs(const BackupOffer& offer) = 0;
 };
 
+// What a bundle is to hold.
+struct BundleOffer {
+  SweepId sweep;
+  std::string name;
+  std::string software;  // of the coordinator
+  int runs = 0;
+  int runs_open = 0;  // of them, that have not ended
+  std::int64_t points = 0;
+  ArtifactFile rows;
+  std::vector<ArtifactFile> blobs;  // without names
+};
+
+// Who receives a bundle; the calls come in this order, and an error ends it.
+class BundleReceiver {
+ public:
+  virtual ~BundleReceiver() = default;
+  virtual absl::Status OnOffer(const BundleOffer& offer) = 0;
+  virtual absl::Status OnRows(std::string_view bytes) = 0;  // in order
+  // The rows are whole; the blobs of the offer stay at the coordinator until this returns.
+  virtual absl::Status OnBlobs(const BundleOffer& offer) = 0;
+};
+
+struct ImportedSweep {
+  SweepId sweep;
+  std::string name;
+  bool created = false;    // false: it was there already
+  int runs_added = 0;      // that were not there
+  int runs_completed = 0;  // that had not succeeded there
+  int runs_kept = 0;       // as they were there
+  int runs_open = 0;       // of the sweep, that have not ended
+};
+
 struct PushedCorpus {
   Corpus corpus;
   bool created = false;  // false: the same bytes were there under that name
@@ -268,6 +300,13 @@ class CoordinatorClient {
   using StorePart =
       std::function<void(const std::string& problem, std::int64_t done_bytes, std::int64_t bytes)>;
   absl::Status VerifyStore(const StorePart& on_part);
+
+  // Not tried again: kUnavailable when the connection breaks.
+  absl::Status ExportBundle(const std::string& sweep, BundleReceiver& receiver);
+  // The rows and all blobs are in the blob store already. An empty name leaves the sweep its own.
+  // kAlreadyExists: the name stands for another sweep. kDataLoss: the rows contradict each other.
+  absl::StatusOr<ImportedSweep> ImportBundle(const std::string& rows_sha256,
+                                             const std::string& name);
 
   // Called with the bytes moved so far; returning false stops with kCancelled.
   using TransferProgress = std::function<bool(std::int64_t bytes)>;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/command.h"
+#include "client/export_bundle.h"
 #include "client/pull.h"
 #include "client/reports.h"
 #include "client/results_table.h"
@@ -103,9 +104,11 @@ absl::Status WriteExport(Session& session, CoordinatorClient& client, const Expo
 }
 
 absl::StatusOr<ExitCode> RunExport(Session& session, const ExportFlags& flags) {
+  if (flags.to == "bundle") return ExportBundle(session, flags.what, flags.dir);
   if (flags.to != "csv") {
-    return WithHint(InvalidArgument("--to " + flags.to + " is not in this version; csv is"),
-                    fmt::format("etude export {} --to csv {}", flags.what, flags.dir));
+    return WithHint(
+        InvalidArgument("--to " + flags.to + " is not in this version; csv and bundle are"),
+        fmt::format("etude export {} --to csv {}", flags.what, flags.dir));
   }
   ASSIGN_OR_RETURN(CoordinatorClient * client, session.Coordinator());
   ASSIGN_OR_RETURN(const Exported exported, FindWhat(*client, flags.what));
@@ -127,12 +130,19 @@ void AddExport(CommandTree& tree) {
       tree, tree.app,
       {"export",
        "Write a sweep's or a run's results to files.",
-       {"etude export first --to csv out/first", "etude export 3fa9c1 --to csv out/run"},
-       "results.csv has one row a run; curves/RUN.csv every point; logs/RUN-ATTEMPT-trainer.log;\n"
-       "config/RUN.json and config/sweep.toml what was run."},
+       {"etude export first --to csv out/first", "etude export first --to bundle out/first.bundle"},
+       "csv: results.csv has one row a run; curves/RUN.csv every point; "
+       "logs/RUN-ATTEMPT-trainer.log;\n"
+       "config/RUN.json and config/sweep.toml what was run.\n"
+       "bundle: a sweep whole, for etude import at another coordinator: its corpus, every point,\n"
+       "results (the sealed test losses too), predictions, checkpoints and logs, with the SHA-256 "
+       "of\n"
+       "each file in manifest.json. What was interrupted goes on with the same command."},
       [flags](Session& session) { return RunExport(session, *flags); });
   command->add_option("what", flags->what, "a sweep or a run")->required()->type_name("SWEEP|RUN");
-  command->add_option("--to", flags->to, "csv")->required()->type_name("FORM");
+  command->add_option("--to", flags->to, "csv, or bundle (of a sweep)")
+      ->required()
+      ->type_name("FORM");
   command->add_option("dir", flags->dir, "where to; an earlier export there is replaced")
       ->required()
       ->type_name("DIR");

@@ -16,10 +16,10 @@ constexpr double kMicrosPerSecond = 1e6;
 
 // In the order of Change's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Change>> kChangeNames = {
-    "corpus_added",       "sweep_added",     "sweep_changed",   "sweep_deleted",    "run_changed",
-    "job_changed",        "job_added",       "attempt_started", "attempt_ended",    "points_added",
-    "checkpoint_added",   "checkpoint_lost", "worker_changed",  "worker_forgotten", "fit_added",
-    "predictions_frozen", "rate_measured"};
+    "corpus_added", "sweep_added",        "sweep_changed",   "sweep_deleted",   "runs_added",
+    "run_changed",  "job_changed",        "job_added",       "attempt_started", "attempt_ended",
+    "points_added", "checkpoint_added",   "checkpoint_lost", "worker_changed",  "worker_forgotten",
+    "fit_added",    "predictions_frozen", "rate_measured"};
 static_assert(!kChangeNames.back().empty(), "every kind of change has a name");
 
 std::int64_t FileBytes(const std::string& path) {

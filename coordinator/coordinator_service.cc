@@ -60,6 +60,7 @@ CoordinatorService::CoordinatorService(ClientService::Parts parts, CallCounts* c
       blob_service_(parts.blobs, parts.authentication,
                     [&core = parts.core](const std::string& sha256) { core.LoseBlob(sha256); }),
       store_service_(parts),
+      bundle_service_(parts),
       calls_(calls) {}
 
 CoordinatorService::~CoordinatorService() { Stop(absl::ZeroDuration()); }
@@ -84,6 +85,7 @@ absl::Status CoordinatorService::Start(const std::string& address,
   builder.RegisterService(&client_service_);
   builder.RegisterService(&blob_service_);
   builder.RegisterService(&store_service_);
+  builder.RegisterService(&bundle_service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || (!address.empty() && port == 0)) {
     server_.reset();

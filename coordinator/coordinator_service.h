@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/blob_service.h"
+#include "coordinator/bundle_service.h"
 #include "coordinator/call_counts.h"
 #include "coordinator/call_counts_service.h"
 #include "coordinator/client_service.h"
@@ -45,6 +46,7 @@ class CoordinatorService {
   ClientService client_service_;
   BlobService blob_service_;
   StoreService store_service_;
+  BundleService bundle_service_;
   CallCounts* const calls_;
   OpenCalls open_calls_;
   std::string endpoint_;

@@ -214,6 +214,13 @@ absl::StatusOr<Scheduler::Submitted> Core::Submit(const Sweep& sweep,
       });
 }
 
+absl::StatusOr<Scheduler::Imported> Core::Import(Bundle bundle, const std::string& name) {
+  return Wait<absl::StatusOr<Scheduler::Imported>>(
+      [&](const Moment& now, Scheduler::Changes& changes) {
+        return scheduler_.Import(std::move(bundle), name, now, changes);
+      });
+}
+
 absl::Status Core::CancelSweep(const SweepId& sweep) {
   return Wait<absl::Status>([&](const Moment& now, Scheduler::Changes& changes) {
     return scheduler_.CancelSweep(sweep, now, changes);

@@ -85,6 +85,8 @@ class Core {
   absl::StatusOr<bool> AddCorpus(const Corpus& corpus);
   absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
                                               const std::vector<RunConfig>& configs);
+  // In one transaction, during which nothing else is decided.
+  absl::StatusOr<Scheduler::Imported> Import(Bundle bundle, const std::string& name);
   absl::Status CancelSweep(const SweepId& sweep);
   absl::StatusOr<int> DeleteSweep(const SweepId& sweep, const std::string& name);
   absl::Status PauseSweep(const SweepId& sweep, bool paused);

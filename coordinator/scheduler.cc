@@ -71,15 +71,6 @@ bool IsHeldOut(const RunEntry& run) {
   });
 }
 
-// The order in which jobs are made: the longest first, since the shorter ones branch off it, and
-// those last from which none may branch.
-void SortByLength(std::vector<RunEntry*>& runs) {
-  std::stable_sort(runs.begin(), runs.end(), [](const RunEntry* a, const RunEntry* b) {
-    return std::tuple(IsHeldOut(*a), -a->run.config.steps) <
-           std::tuple(IsHeldOut(*b), -b->run.config.steps);
-  });
-}
-
 absl::Status Contradiction(const std::string& what) {
   return DataLoss("stored state contradicts itself: " + what +
                   "; restore a backup of the state directory");
@@ -156,13 +147,7 @@ absl::Status Scheduler::RestoreSweeps(StoredState& state) {
       RunEntry* run = Find(runs_, key);
       if (run == nullptr) return Contradiction("run " + key.text() + " is missing");
       LinkRun(sweep, *run);
-      if (run->run.result) {
-        const Job& job = run->last_job->job;  // its result counts what its trunk took, too
-        const double own_share =
-            static_cast<double>(job.to - job.from) / static_cast<double>(job.to);
-        sweep.worker_seconds +=
-            own_share * (run->run.result->train_seconds + run->run.result->eval_seconds);
-      }
+      sweep.worker_seconds += OwnSeconds(*run);
     }
     sweep.stopped = sweep.sweep.state == SweepState::kActive && !sweep.sweep.reason.empty();
   }
@@ -247,6 +232,23 @@ JobEntry& Scheduler::InsertJob(Job job, RunEntry& run, const Moment& now) {
   entry.queued_at = now.monotonic;
   run.jobs.push_back(&entry);
   return entry;
+}
+
+// What the run's own jobs took; its result counts what its trunk took, too.
+double Scheduler::OwnSeconds(const RunEntry& run) {
+  if (!run.run.result) return 0;
+  const Job& job = run.last_job->job;
+  const double own_share = static_cast<double>(job.to - job.from) / static_cast<double>(job.to);
+  return own_share * (run.run.result->train_seconds + run.run.result->eval_seconds);
+}
+
+// The order in which jobs are made: the longest first, since the shorter ones branch off it, and
+// those last from which none may branch.
+void Scheduler::SortByLength(std::vector<RunEntry*>& runs) {
+  std::stable_sort(runs.begin(), runs.end(), [](const RunEntry* a, const RunEntry* b) {
+    return std::tuple(IsHeldOut(*a), -a->run.config.steps) <
+           std::tuple(IsHeldOut(*b), -b->run.config.steps);
+  });
 }
 
 void Scheduler::LinkRun(SweepEntry& sweep, RunEntry& run) {

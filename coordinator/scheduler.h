@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "coordinator/schedule.h"
 #include "lib/scaling/loss_point.h"
+#include "storage/bundle.h"
 #include "storage/change.h"
 #include "storage/results_store.h"
 
@@ -140,6 +141,24 @@ class Scheduler {
   // kAlreadyExists: the name stands for another sweep. kResourceExhausted: too many runs.
   absl::StatusOr<Submitted> Submit(Sweep sweep, const std::vector<RunConfig>& configs,
                                    const Moment& now, Changes& changes);
+
+  struct Imported {
+    SweepId sweep;
+    std::string name;
+    bool created = false;    // false: the sweep was here already
+    int runs_added = 0;      // that were not here, with those whose trunk they share
+    int runs_completed = 0;  // that had not succeeded here
+    int runs_kept = 0;       // as they are here
+    int runs_open = 0;       // of the sweep, which are queued here or train
+  };
+  // Takes over a sweep of another coordinator, under `name` unless that is empty. The bundle has
+  // passed CheckBundle and its corpus is complete. A run that succeeded here stays as it is; one
+  // that has succeeded there alone ends with that result. Runs that have not ended go on, from the
+  // newest checkpoint in the bundle. Repeating it changes nothing. kAlreadyExists: the name stands
+  // for another sweep. kFailedPrecondition: a run that is finished there trains here.
+  // kResourceExhausted: too many runs.
+  absl::StatusOr<Imported> Import(Bundle bundle, const std::string& name, const Moment& now,
+                                  Changes& changes);
 
   // Cancels what no other live sweep wants. A sweep that has ended stays as it is. kNotFound.
   absl::Status CancelSweep(const SweepId& sweep, const Moment& now, Changes& changes);
@@ -282,6 +301,8 @@ class Scheduler {
   const PaceEntry& PaceEntryOf(const RunConfig& config);
   JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
   void LinkRun(SweepEntry& sweep, RunEntry& run);
+  static double OwnSeconds(const RunEntry& run);
+  static void SortByLength(std::vector<RunEntry*>& runs);
   absl::Status CheckSubmission(const Sweep& sweep, const std::vector<RunConfig>& configs) const;
   void Revive(SweepEntry& sweep, const Moment& now, Changes& changes);
   void ReviveRuns(std::vector<RunEntry*> runs, const Moment& now, Changes& changes);
@@ -332,6 +353,19 @@ class Scheduler {
   void OrphanChildren(JobEntry& job);
   void KeepQueued(JobEntry& job);
   void Replan(JobEntry& job, const Moment& now, Changes& changes);
+
+  // scheduler_import.cc
+  absl::Status CheckImport(const Bundle& bundle, const std::string& name);
+  void ImportCorpus(Corpus corpus, const Moment& now, Changes& changes);
+  std::set<RunKey> TakeRuns(const Bundle& bundle, RunsAdded& added, Changes& changes);
+  std::vector<JobEntry*> TakeJobs(const Bundle& bundle, const std::set<RunKey>& taken,
+                                  RunsAdded& added, const Moment& now);
+  static void NoteHistory(const BundledJob& bundled, JobEntry& entry);
+  SweepEntry& ImportSweep(Sweep sweep, Changes& changes);
+  void ImportPredictions(const Bundle& bundle, SweepEntry& sweep, Changes& changes);
+  void Complete(const Run& there, const Moment& now, Changes& changes);
+  void StartTaken(const std::set<RunKey>& taken, const Moment& now, Changes& changes);
+  void Continue(SweepEntry& sweep, const Bundle& bundle, const Moment& now, Changes& changes);
 
   // scheduler_delete.cc
   std::vector<RunEntry*> OwnRuns(const SweepEntry& sweep);

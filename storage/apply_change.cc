@@ -155,6 +155,14 @@ absl::Status AddSweep(Database& database, const SweepAdded& change) {
   return absl::OkStatus();
 }
 
+absl::Status AddRuns(Database& database, const RunsAdded& change) {
+  for (const Run& run : change.runs) {
+    RETURN_IF_ERROR(Annotate(AddRun(database, run), "run " + run.key.Short()));
+  }
+  for (const Job& job : change.jobs) RETURN_IF_ERROR(AddJob(database, job));
+  return ReplacePaths(database, change.paths);
+}
+
 constexpr char kUpdateSweep[] =
     "UPDATE sweeps SET state = ?, reason = ?, finished_at_us = ?, paused = ?, priority = ?, "
     "weight = ? WHERE id = ?";
@@ -225,6 +233,9 @@ struct Applier {
   }
   absl::Status operator()(const RunChanged& c) const {
     return Annotate(ChangeRun(database, c), "change run " + c.run.Short());
+  }
+  absl::Status operator()(const RunsAdded& c) const {
+    return Annotate(AddRuns(database, c), "add imported runs");
   }
   absl::Status operator()(const JobChanged& c) const {
     return Annotate(ChangeJob(database, c), "change job " + c.job.id.text());

@@ -3,6 +3,8 @@
 #ifndef ETUDE_STORAGE_APPLY_CHANGE_H_
 #define ETUDE_STORAGE_APPLY_CHANGE_H_
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/change.h"
@@ -17,6 +19,7 @@ absl::Status AddJob(Database& database, const Job& job);
 absl::Status AddSegment(Database& database, const Segment& segment);
 absl::Status ChangeJob(Database& database, const JobChanged& change);
 absl::Status ReplacePath(Database& database, const JobAdded& change);
+absl::Status ReplacePaths(Database& database, const std::vector<Segment>& paths);
 absl::Status StartAttempt(Database& database, const AttemptStarted& change);
 absl::Status EndAttempt(Database& database, const AttemptEnded& change);
 absl::Status AddPoints(Database& database, const PointsAdded& change);

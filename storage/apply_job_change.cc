@@ -124,6 +124,17 @@ absl::Status ReplacePath(Database& database, const JobAdded& change) {
   return drop.Bind(change.job.run.text()).Run();
 }
 
+absl::Status ReplacePaths(Database& database, const std::vector<Segment>& paths) {
+  for (const Segment& segment : paths) {
+    if (segment.ordinal == 0) {
+      ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
+      RETURN_IF_ERROR(remove.Bind(segment.run.text()).Run());
+    }
+    RETURN_IF_ERROR(AddSegment(database, segment));
+  }
+  return absl::OkStatus();
+}
+
 namespace {
 
 constexpr char kSupersede[] =

@@ -35,6 +35,14 @@ struct SweepAdded {
   std::vector<Segment> new_segments;
 };
 
+// Runs, and jobs of these and of others, that another coordinator had: none of the jobs has had an
+// attempt, their history follows. The paths take the place of those that their runs may have.
+struct RunsAdded {
+  std::vector<Run> runs;
+  std::vector<Job> jobs;
+  std::vector<Segment> paths;  // each in order, without a gap
+};
+
 // The sweep's mutable fields.
 struct SweepChanged {
   SweepId sweep;
@@ -138,10 +146,10 @@ struct RateMeasured {
   TrainingRate rate;
 };
 
-using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, SweepDeleted, RunChanged,
-                            JobChanged, JobAdded, AttemptStarted, AttemptEnded, PointsAdded,
-                            CheckpointAdded, CheckpointLost, WorkerChanged, WorkerForgotten,
-                            FitAdded, PredictionsFrozen, RateMeasured>;
+using Change = std::variant<CorpusAdded, SweepAdded, SweepChanged, SweepDeleted, RunsAdded,
+                            RunChanged, JobChanged, JobAdded, AttemptStarted, AttemptEnded,
+                            PointsAdded, CheckpointAdded, CheckpointLost, WorkerChanged,
+                            WorkerForgotten, FitAdded, PredictionsFrozen, RateMeasured>;
 
 }  // namespace etude
 

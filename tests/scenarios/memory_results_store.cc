@@ -46,6 +46,22 @@ struct MemoryResultsStore::Applier {
     t.sweeps.push_back(c.sweep);
     return absl::OkStatus();
   }
+  absl::Status operator()(const RunsAdded& c) const {
+    for (const Run& run : c.runs) {
+      if (!t.runs.try_emplace(run.key, run).second) return AlreadyExists("run");
+    }
+    for (const Job& job : c.jobs) {
+      if (!t.jobs.try_emplace(job.id, job).second) return AlreadyExists("job");
+    }
+    for (const Segment& segment : c.paths) {
+      if (segment.ordinal == 0) {
+        std::erase_if(t.segments,
+                      [&](const auto& item) { return item.first.first == segment.run; });
+      }
+      RETURN_IF_ERROR(AddSegment(segment));
+    }
+    return absl::OkStatus();
+  }
   absl::Status operator()(const SweepChanged& c) const {
     for (Sweep& sweep : t.sweeps) {
       if (sweep.id != c.sweep) continue;

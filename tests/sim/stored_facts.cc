@@ -49,6 +49,7 @@ struct Applier {
       if (!job.parent.empty()) ENSURE(facts.jobs.contains(job.parent));
     }
   }
+  void operator()(const RunsAdded&) const { ENSURE(!"no world imports sweeps"); }
   void operator()(const RunChanged& c) const {
     Facts::RunFact& run = facts.runs[c.run];
     if (run.state == RunState::kSucceeded) return;

@@ -13,7 +13,8 @@ std::vector<const google::protobuf::MethodDescriptor*> Methods() {
   std::vector<const google::protobuf::MethodDescriptor*> methods;
   for (const google::protobuf::FileDescriptor* file :
        {v1::RegisterRequest::descriptor()->file(), v1::GetInfoRequest::descriptor()->file(),
-        v1::StatRequest::descriptor()->file(), v1::GetStoreRequest::descriptor()->file()}) {
+        v1::StatRequest::descriptor()->file(), v1::GetStoreRequest::descriptor()->file(),
+        v1::ExportRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         methods.push_back(file->service(s)->method(m));

@@ -61,6 +61,7 @@ void ServiceTest::Open() {
   client_ = v1::ClientService::NewStub(channel_);
   blob_ = v1::BlobService::NewStub(channel_);
   store_stub_ = v1::StoreService::NewStub(channel_);
+  bundle_ = v1::BundleService::NewStub(channel_);
 }
 
 void ServiceTest::Close() {

@@ -13,6 +13,7 @@
 #include "coordinator/coordinator_service.h"
 #include "coordinator/core.h"
 #include "etude/v1/blob.grpc.pb.h"
+#include "etude/v1/bundle.grpc.pb.h"
 #include "etude/v1/client.grpc.pb.h"
 #include "etude/v1/store.grpc.pb.h"
 #include "etude/v1/worker.grpc.pb.h"
@@ -76,6 +77,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<v1::ClientService::Stub> client_;
   std::unique_ptr<v1::BlobService::Stub> blob_;
   std::unique_ptr<v1::StoreService::Stub> store_stub_;
+  std::unique_ptr<v1::BundleService::Stub> bundle_;
 };
 
 // One transformer run of 20 steps of 8 x 64 positions.

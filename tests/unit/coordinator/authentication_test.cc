@@ -175,7 +175,9 @@ const std::map<std::string, std::string>& Expected() {
                                               {"ClientService/DrainWorker", "admin"},
                                               {"StoreService/GetStore", kReaders},
                                               {"StoreService/Backup", "admin"},
-                                              {"StoreService/Verify", "admin"}};
+                                              {"StoreService/Verify", "admin"},
+                                              {"BundleService/Export", kReaders},
+                                              {"BundleService/Import", "admin"}};
   return expected;
 }
 
