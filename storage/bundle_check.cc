@@ -95,7 +95,8 @@ class Checker {
     if (!run.result) return absl::OkStatus();
     const RunResult& result = *run.result;
     if (!std::isfinite(result.val_loss) || !IsText(result.device)) return Bad("its result");
-    return IsSha256Hex(result.weights_sha256) ? absl::OkStatus() : Bad("its weights' hash");
+    const std::string& weights = result.weights_sha256;
+    return weights.empty() || IsSha256Hex(weights) ? absl::OkStatus() : Bad("its weights' hash");
   }
 
   // The sweep's id names its runs' configurations, so nobody can put others in their place.
