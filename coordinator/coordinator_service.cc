@@ -52,6 +52,17 @@ void LogGrpc(gpr_log_func_args* args) {
   Log(LogLevel::kDebug, std::string("grpc: ") + args->message);
 }
 
+// gRPC 1.51 lets its callback threads sleep for 100 ms after each second without a callback, and
+// while all of them do, the threads of the synchronous services hear of no socket: an answer longer
+// than a flow-control window, which has to hear from its reader, then stands still. A thread that
+// always polls, on a queue in which nothing ever happens, hears for them all.
+void PollUntilShutdown(grpc::ServerCompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
 }  // namespace
 
 CoordinatorService::CoordinatorService(ClientService::Parts parts, CallCounts* calls)
@@ -86,14 +97,18 @@ absl::Status CoordinatorService::Start(const std::string& address,
   builder.RegisterService(&blob_service_);
   builder.RegisterService(&store_service_);
   builder.RegisterService(&bundle_service_);
+  poller_queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || (!address.empty() && port == 0)) {
     server_.reset();
+    poller_queue_->Shutdown();
+    PollUntilShutdown(*poller_queue_);
     return AlreadyExists(
         fmt::format("address in use: {}; another coordinator may be running; choose a free one: "
                     "etude-coordinator --listen 127.0.0.1:0",
                     address));
   }
+  poller_ = std::jthread([queue = poller_queue_.get()] { PollUntilShutdown(*queue); });
   endpoint_ = fmt::format("{}:{}", address.substr(0, address.rfind(':')), port);
   return absl::OkStatus();
 }
@@ -110,6 +125,8 @@ void CoordinatorService::Stop(absl::Duration patience) {
   // gRPC takes a point of its own real-time clock; nothing of ours compares against it.
   server_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoMilliseconds(std::min(patience, kLastCalls)));
+  poller_queue_->Shutdown();
+  poller_.join();
   server_.reset();
 }
 

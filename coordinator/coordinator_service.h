@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "absl/status/statusor.h"
 #include "coordinator/blob_service.h"
@@ -50,7 +51,9 @@ class CoordinatorService {
   CallCounts* const calls_;
   OpenCalls open_calls_;
   std::string endpoint_;
+  std::unique_ptr<grpc::ServerCompletionQueue> poller_queue_;  // outlives the server
   std::unique_ptr<grpc::Server> server_;
+  std::jthread poller_;
 };
 
 }  // namespace etude
