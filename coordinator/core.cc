@@ -134,7 +134,8 @@ void Core::Heartbeat(WorkerId worker, std::vector<HeldAttempt> held, bool draini
 void Core::Acquire(AcquireCall call, const Done<absl::StatusOr<Scheduler::Acquired>>& done) {
   Event event;
   event.decide = [this, call = std::move(call), done](const Moment& now,
-                                                      Scheduler::Changes&) -> Answer {
+                                                      Scheduler::Changes& changes) -> Answer {
+    scheduler_.Hear(call.worker, now, changes);
     Park({call, now.monotonic + call.wait, done, false});
     return [](const absl::Status&) {};
   };
@@ -441,10 +442,10 @@ void Core::Process(const std::vector<Event>& events, const Moment& now) {
       last_tick_ = now.monotonic;
       scheduler_.Tick(now, changes);
     }
-    // A heartbeat alone gives nobody a job that was not there: with a thousand parked calls, to
-    // look at them all at each would be most of an idle coordinator's work.
-    const bool may_answer = ticks || !events.empty() || scheduler_.HasQueuedJobs();
-    if (may_answer || now.monotonic >= parked_until_) ServeParked(now, changes, answers);
+    // Without a queued job there is none for those that have asked before: with a thousand parked
+    // calls, to look at them all in each batch would be most of an idle coordinator's work.
+    const bool all = ticks || scheduler_.HasQueuedJobs() || now.monotonic >= parked_until_;
+    if (all || !events.empty()) ServeParked(all, now, changes, answers);
     commit = Commit(changes, now);
     if (ticks) NoteLoad();
   } else {
@@ -454,11 +455,13 @@ void Core::Process(const std::vector<Event>& events, const Moment& now) {
   if (may_commit) store_.Tidy();
 }
 
-void Core::ServeParked(const Moment& now, Scheduler::Changes& changes,
+void Core::ServeParked(bool all, const Moment& now, Scheduler::Changes& changes,
                        std::vector<Answer>& answers) {
-  std::deque<ParkedAcquire> waiting;
-  parked_until_ = absl::InfiniteFuture();
-  for (ParkedAcquire& parked : parked_) {
+  auto first = all ? parked_.begin() : parked_.end();
+  while (first != parked_.begin() && !std::prev(first)->tried) --first;
+  std::vector<ParkedAcquire> waiting;
+  for (auto at = first; at != parked_.end(); ++at) {
+    ParkedAcquire& parked = *at;
     const AcquireCall& call = parked.call;
     const bool gone = call.gone && call.gone->load();
     const bool waits = now.monotonic < parked.deadline;
@@ -481,9 +484,11 @@ void Core::ServeParked(const Moment& now, Scheduler::Changes& changes,
       done(commit.ok() ? acquired : absl::StatusOr<Scheduler::Acquired>(commit));
     });
   }
-  parked_ = std::move(waiting);
-  for (const ParkedAcquire& parked : parked_) {
+  parked_.erase(first, parked_.end());
+  if (all) parked_until_ = absl::InfiniteFuture();
+  for (ParkedAcquire& parked : waiting) {
     parked_until_ = std::min(parked_until_, parked.deadline);
+    parked_.push_back(std::move(parked));
   }
 }
 

@@ -163,7 +163,9 @@ class Core {
   absl::Duration UntilNextDeadline() const;
   void AnswerHeartbeats(const std::vector<Event>& heartbeats, const Moment& now);
   void Process(const std::vector<Event>& events, const Moment& now);
-  void ServeParked(const Moment& now, Scheduler::Changes& changes, std::vector<Answer>& answers);
+  // `all`: and not only those that have not been looked at.
+  void ServeParked(bool all, const Moment& now, Scheduler::Changes& changes,
+                   std::vector<Answer>& answers);
   absl::Status Commit(const Scheduler::Changes& changes, const Moment& now);
   absl::Status Rebuild(const Moment& now);
   bool MayCommit(const Moment& now);

@@ -2,6 +2,7 @@
 #ifndef ETUDE_COORDINATOR_SCHEDULER_H_
 #define ETUDE_COORDINATOR_SCHEDULER_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,9 @@ struct SchedulerOptions {
   absl::Duration heartbeat = absl::Seconds(2);  // what workers are told
   absl::Duration lease = absl::Seconds(15);     // silent for so long, a worker is offline
   absl::Duration grace = absl::Seconds(45);     // and after so much more its attempts are over
+  // What workers are told for as long as they hold nothing: no lease needs them, and each call of
+  // theirs is a sign of life, too.
+  absl::Duration idle_heartbeat() const { return std::max(heartbeat, lease / 2); }
   // A job whose newest checkpoint is on a live worker's disk waits so long for that worker.
   absl::Duration local_resume_hold = absl::Seconds(10);
   // A job that crashed waits so long for a worker it has not crashed on.
@@ -210,6 +214,9 @@ class Scheduler {
   absl::StatusOr<HeartbeatReply> Heartbeat(const WorkerId& worker,
                                            const std::vector<HeldAttempt>& held, bool draining,
                                            const Moment& now, Changes& changes);
+
+  // The worker asks for something: it is there. One that is not known will be told so.
+  void Hear(const WorkerId& worker, const Moment& now, Changes& changes);
 
   struct Acquired {
     std::optional<Assignment> assignment;

@@ -122,11 +122,17 @@ absl::StatusOr<Scheduler::HeartbeatReply> Scheduler::Heartbeat(const WorkerId& i
                                                                bool draining, const Moment& now,
                                                                Changes& changes) {
   ASSIGN_OR_RETURN(WorkerEntry * worker, Registered(id));
-  worker->last_seen = now.monotonic;
-  worker->worker.last_seen_at_us = now.wall_us;
   worker->draining = draining;
-  ReviewWorker(*worker, now, changes);
+  Hear(id, now, changes);
   return HeartbeatReply{Renew(*worker, held, now), worker->worker.drained};
+}
+
+void Scheduler::Hear(const WorkerId& id, const Moment& now, Changes& changes) {
+  const absl::StatusOr<WorkerEntry*> worker = Registered(id);
+  if (!worker.ok()) return;
+  (*worker)->last_seen = now.monotonic;
+  (*worker)->worker.last_seen_at_us = now.wall_us;
+  ReviewWorker(**worker, now, changes);
 }
 
 absl::StatusOr<Worker> Scheduler::DrainWorker(const WorkerId& id, bool drain, const Moment& now,

@@ -151,6 +151,7 @@ grpc::ServerUnaryReactor* WorkerService::Register(grpc::CallbackServerContext* c
   const SchedulerOptions& options = core_.scheduler_options();
   response->set_protocol(kProtocolVersion);
   response->set_heartbeat_ms(absl::ToInt64Milliseconds(options.heartbeat));
+  response->set_idle_heartbeat_ms(absl::ToInt64Milliseconds(options.idle_heartbeat()));
   response->set_lease_ms(absl::ToInt64Milliseconds(options.lease));
   core_.Register(*std::move(worker), *std::move(held),
                  [reactor, response](const absl::StatusOr<std::vector<Directive>>& directives) {

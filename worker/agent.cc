@@ -156,16 +156,19 @@ void Agent::On(const RegisterAnswered& event, absl::Time now) {
   registered_ = true;
   ever_registered_ = true;
   heartbeat_every_ = event.answer->heartbeat;
-  heartbeat_at_ = now + heartbeat_every_;
+  idle_heartbeat_every_ = event.answer->idle_heartbeat;
+  beaten_at_ = now;
   LogInfo(fmt::format("registered as {} with {}: {} slot(s), {}", options_.worker.id.text(),
                       options_.endpoint, options_.worker.slots, options_.worker.device));
   Direct(event.answer->directives);
 }
 
 void Agent::AdvanceHeartbeat(absl::Time now) {
-  if (!registered_ || heartbeat_call_ != 0 || now < heartbeat_at_) return;
+  const bool idle = AllWork().empty() && !draining() && reachable_;
+  const absl::Duration every = idle ? idle_heartbeat_every_ : heartbeat_every_;
+  if (!registered_ || heartbeat_call_ != 0 || now - beaten_at_ < every) return;
   heartbeat_call_ = next_call_++;
-  heartbeat_at_ = now + heartbeat_every_;
+  beaten_at_ = now;
   transport_.Heartbeat(heartbeat_call_, options_.worker.id, AllHeld(), draining());
 }
 
@@ -437,7 +440,7 @@ void Agent::On(const StopAsked&, absl::Time now) {
   if (stop_asked_) return;
   stop_asked_ = true;
   stop_deadline_ = now + kDrainTimeout;
-  heartbeat_at_ = now;  // so that the coordinator knows
+  beaten_at_ = absl::InfinitePast();  // so that the coordinator knows now
   StartDraining("the worker is stopping");
 }
 

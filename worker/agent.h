@@ -168,8 +168,9 @@ class Agent {
   std::optional<absl::Time> first_call_at_;  // to register; the trainers start before
   bool register_failed_ = false;
   absl::Duration heartbeat_every_ = absl::Seconds(2);
+  absl::Duration idle_heartbeat_every_ = absl::Seconds(2);
   CallId heartbeat_call_ = 0;
-  absl::Time heartbeat_at_ = absl::InfinitePast();
+  absl::Time beaten_at_ = absl::InfinitePast();
   bool reachable_ = true;
   absl::Time next_complaint_ = absl::InfinitePast();
 

@@ -59,6 +59,9 @@ absl::StatusOr<Transport::Registration> RegistrationFromWire(const v1::RegisterR
   }
   Transport::Registration registration;
   registration.heartbeat = absl::Milliseconds(wire.heartbeat_ms());
+  // 0 of a coordinator that does not know it.
+  registration.idle_heartbeat =
+      std::max(registration.heartbeat, absl::Milliseconds(wire.idle_heartbeat_ms()));
   ASSIGN_OR_RETURN(registration.directives, DirectivesFromWire(wire.directives()));
   return registration;
 }

@@ -39,6 +39,7 @@ class Transport {
   };
   struct Registration {
     absl::Duration heartbeat;
+    absl::Duration idle_heartbeat;      // while nothing is held
     std::vector<Directive> directives;  // one for each held attempt
   };
   struct HeartbeatAnswer {

@@ -50,9 +50,9 @@ void SimulatedWorker::Advance(absl::Time now) {
       registers = !registering_ && now >= register_at_;
       registering_ = registering_ || registers;
     } else {
-      beats = !beating_ && now >= beat_at_;
+      beats = !beating_ && now - beaten_at_ >= (standing_.lease ? beat_every_ : idle_beat_every_);
       beating_ = beating_ || beats;
-      if (beats) beat_at_ = now + beat_every_;
+      if (beats) beaten_at_ = now;
       asks = on_lease_ && !standing_.lease && !polling_ && now >= acquire_at_;
       polling_ = polling_ || asks;
     }
@@ -117,7 +117,8 @@ void SimulatedWorker::OnRegistered(const absl::Status& status,
     register_backoff_.Reset();
     standing_.registered = true;
     beat_every_ = absl::Milliseconds(response.heartbeat_ms());
-    beat_at_ = Now() + phase_ * beat_every_;
+    idle_beat_every_ = std::max(beat_every_, absl::Milliseconds(response.idle_heartbeat_ms()));
+    beaten_at_ = Now() - phase_ * idle_beat_every_;
     Follow(response);
   }
   Advance(Now());

@@ -84,8 +84,9 @@ class SimulatedWorker {
   bool beating_ ABSL_GUARDED_BY(mutex_) = false;
   bool polling_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration beat_every_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration idle_beat_every_ ABSL_GUARDED_BY(mutex_);
   absl::Time register_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  absl::Time beat_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Time beaten_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Time acquire_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   Backoff register_backoff_ ABSL_GUARDED_BY(mutex_);
   Backoff acquire_backoff_ ABSL_GUARDED_BY(mutex_);

@@ -49,7 +49,8 @@ void SimCoordinator::Heartbeat(const WorkerId& worker, const std::vector<HeldAtt
 void SimCoordinator::Acquire(const AcquireCall& call,
                              const Done<absl::StatusOr<Scheduler::Acquired>>& done) {
   Event event;
-  event.decide = [this, call, done](const Moment& now, Scheduler::Changes&) -> Answer {
+  event.decide = [this, call, done](const Moment& now, Scheduler::Changes& changes) -> Answer {
+    scheduler_.Hear(call.worker, now, changes);
     Park({call, now.monotonic + call.wait, done});
     return [](const absl::Status&) {};
   };

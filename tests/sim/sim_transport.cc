@@ -128,7 +128,9 @@ void SimTransport::Register(CallId call, const Worker& worker, const std::vector
       [this, call](const SimCoordinator::Directives& directives) {
         Note("registered: " + CodeOf(directives.status()));
         if (!directives.ok()) return deliver_(RegisterAnswered{call, directives.status()});
-        deliver_(RegisterAnswered{call, Registration{wire_.heartbeat, DirectivesOf(*directives)}});
+        deliver_(RegisterAnswered{
+            call, Registration{wire_.options.heartbeat, wire_.options.idle_heartbeat(),
+                               DirectivesOf(*directives)}});
       });
 }
 

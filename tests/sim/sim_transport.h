@@ -30,7 +30,7 @@ struct Wire {
   SimCoordinator& coordinator;
   Blobs& blobs;
   Trace& trace;
-  absl::Duration heartbeat;
+  SchedulerOptions options;  // of the coordinator
   PlantedBug bug = PlantedBug::kNone;
 };
 

@@ -85,7 +85,7 @@ class World {
               .coordinator = coordinator_,
               .blobs = blobs_,
               .trace = trace_,
-              .heartbeat = Lenience().heartbeat,
+              .options = Lenience(),
               .bug = options.bug},
         client_(worker_count_, wire_, oracle_, Dice(seed_, DiceOf::kClient)),
         faults_(wire_, coordinator_clock_, store_, client_, workers_,

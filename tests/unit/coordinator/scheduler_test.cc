@@ -171,6 +171,17 @@ TEST_F(SchedulerTest, AHeartbeatThatChangesNothingMakesNoChange) {
   EXPECT_EQ(std::get<WorkerChanged>(changes_[0]).worker.state, WorkerState::kOffline);
 }
 
+TEST_F(SchedulerTest, AskingForAJobIsASignOfLife) {
+  ASSERT_TRUE(scheduler_.Register(MakeWorker("w"), {}, now_, changes_).ok());
+  Pass(SchedulerOptions().lease / 2);
+  scheduler_.Hear(WorkerId("w"), now_, changes_);
+  Pass(SchedulerOptions().lease / 2);
+  scheduler_.Tick(now_, changes_);
+  EXPECT_EQ(scheduler_.Workers().at(0).worker.state, WorkerState::kOnline);
+  scheduler_.Hear(WorkerId("unknown"), now_, changes_);
+  EXPECT_EQ(scheduler_.Workers().size(), 1u);
+}
+
 TEST(SchedulerRestoreTest, ALeasedJobWithoutItsAttemptIsDataLoss) {
   StoredState state;
   etude::Run run;

@@ -42,10 +42,12 @@ void FakeCoordinator::Register(CallId call, const Worker&, const std::vector<Hel
   ++registrations;
   knows_worker = true;
   last_held = held;
-  events_.push_back(RegisterAnswered{call, Registration{absl::Seconds(2), DirectivesFor(held)}});
+  events_.push_back(RegisterAnswered{
+      call, Registration{absl::Seconds(2), absl::Seconds(7), DirectivesFor(held)}});
 }
 
 void FakeCoordinator::Heartbeat(CallId call, const WorkerId&, const std::vector<Held>& held, bool) {
+  ++heartbeats;
   if (away) return events_.push_back(HeartbeatAnswered{call, Away()});
   if (!knows_worker) return events_.push_back(HeartbeatAnswered{call, NotFound("register again")});
   last_held = held;

@@ -45,6 +45,7 @@ class FakeCoordinator : public Transport {
   int log_calls = 0;
   std::size_t longest_log_text = 0;
   int registrations = 0;
+  int heartbeats = 0;
   int batches = 0;
   std::size_t unacknowledged() const { return held_acknowledgements_.size(); }
   bool Over(const std::string& job, int attempt) const { return over_.contains({job, attempt}); }

@@ -224,6 +224,29 @@ TEST_F(AgentTest, ADrainedWorkerReleasesAndTakesJobsAgainWhenUndrained) {
   EXPECT_TRUE(spawner_->training());
 }
 
+TEST_F(AgentTest, AWorkerThatHoldsNothingBeatsSeldom) {
+  StartAgent();
+  coordinator_.heartbeats = 0;
+  Pass(absl::Seconds(15));
+  EXPECT_EQ(coordinator_.heartbeats, 2) << "one in 7 s";
+  coordinator_.queue.push_back(MakeAssignment(1, 100));
+  coordinator_.Lease();
+  Pass(absl::Seconds(1));
+  coordinator_.heartbeats = 0;
+  Pass(absl::Seconds(10));
+  EXPECT_EQ(coordinator_.heartbeats, 5) << "one in 2 s";
+}
+
+TEST_F(AgentTest, AnIdleWorkerWithoutAnAnswerBeatsOften) {
+  StartAgent();
+  Pass(absl::Seconds(8));
+  coordinator_.away = true;
+  Pass(absl::Seconds(7));
+  coordinator_.heartbeats = 0;
+  Pass(absl::Seconds(10));
+  EXPECT_GE(coordinator_.heartbeats, 4);
+}
+
 // Past the time that options_.idle_exit gives it, while it asks for a job.
 class IdleWorkerTest : public AgentTest {
  protected:
