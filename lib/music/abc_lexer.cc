@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace etude {
 namespace {
@@ -31,6 +32,17 @@ constexpr std::array<std::uint8_t, 256> kClasses = MakeClasses();
 bool Is(char c, std::uint8_t what) { return (kClasses[static_cast<unsigned char>(c)] & what) != 0; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 char At(std::string_view text, std::size_t i) { return i < text.size() ? text[i] : '\0'; }
+
+std::size_t LineSize(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size() && text[i] != '\n' && text[i] != '\r') ++i;
+  return i;
+}
+
+std::size_t SkipBlanks(std::string_view text, std::size_t i) {
+  while (i < text.size() && Is(text[i], kIsBlank)) ++i;
+  return i;
+}
 
 std::size_t SkipDigits(std::string_view text, std::size_t i) {
   while (i < text.size() && Is(text[i], kIsDigit)) ++i;
@@ -61,6 +73,7 @@ std::size_t NoteSize(std::string_view text) {
 }
 
 // Of a bar line at the start of `text`: colons, a bracket, bars, a bracket, colons; or two colons.
+// A colon before a bar is that one's.
 std::size_t BarSize(std::string_view text) {
   std::size_t i = 0;
   while (At(text, i) == ':') ++i;
@@ -69,8 +82,9 @@ std::size_t BarSize(std::string_view text) {
   const std::size_t bars = i;
   while (At(text, i) == '|') ++i;
   if (i == bars) return colons >= 2 ? colons : 0;
-  if (At(text, i) == ']') ++i;
-  while (At(text, i) == ':') ++i;
+  const bool closed = At(text, i) == ']';
+  if (closed) ++i;
+  while (At(text, i) == ':' && !(closed && At(text, i + 1) == '|')) ++i;
   return i;
 }
 
@@ -139,15 +153,16 @@ AbcLexeme AbcLexer::LineEnd() {
   if (line_empty_ && part_ == Part::kMusic && !text_block_) part_ = Part::kAfter;
   at_line_start_ = true;
   line_empty_ = true;
-  after_bar_ = false;
+  after_bar_ = after_bar_ && continued_;
+  continued_ = false;
   return Take(AbcLexKind::kLineEnd, rest_.starts_with("\r\n") ? 2 : 1);
 }
 
 AbcLexeme AbcLexer::LineStart() {
-  line_left_ = std::min(rest_.find_first_of("\r\n"), rest_.size());
+  line_left_ = LineSize(rest_);
   const std::string_view line = LineRest();
-  if (const std::size_t blanks = line.find_first_not_of(kBlanks); blanks != 0) {
-    return Take(AbcLexKind::kSpace, std::min(blanks, line.size()));
+  if (const std::size_t blanks = SkipBlanks(line, 0); blanks != 0) {
+    return Take(AbcLexKind::kSpace, blanks);
   }
   at_line_start_ = false;
   line_empty_ = false;
@@ -171,8 +186,7 @@ AbcLexeme AbcLexer::FieldLine(std::size_t size) {
 
 // The rest of a line of music; after a field only its comment is left.
 AbcLexeme AbcLexer::Music() {
-  const bool after_bar = after_bar_;
-  after_bar_ = false;
+  const bool after_bar = std::exchange(after_bar_, false);
   const char c = rest_.front();
   if (Is(c, kIsNote | kIsAccidental)) {
     const std::size_t size = NoteSize(rest_);
@@ -190,7 +204,7 @@ AbcLexeme AbcLexer::Music() {
     case '\v':
     case '\f':
     case '`':
-      return Take(AbcLexKind::kSpace, std::min(rest_.find_first_not_of(kBlanks), rest_.size()));
+      return Take(AbcLexKind::kSpace, SkipBlanks(rest_, 0));
     case 'z':
     case 'x':
       return Take(AbcLexKind::kRest, SkipLength(rest_, 1));
@@ -229,6 +243,7 @@ AbcLexeme AbcLexer::Music() {
     case '%':
       return Take(AbcLexKind::kComment, LineRest().size());
     case '\\':
+      after_bar_ = after_bar;
       return Backslash();
     default:
       if (after_bar && Is(c, kIsDigit)) return Take(AbcLexKind::kEnding, EndingSize(rest_, 0));
@@ -287,8 +302,9 @@ AbcLexeme AbcLexer::Named(char mark) {
 
 AbcLexeme AbcLexer::Backslash() {
   const std::string_view line = LineRest();
-  const std::size_t after = line.find_first_not_of(kBlanks, 1);
-  const bool ends_line = after == std::string_view::npos || line[after] == '%';
+  const std::size_t after = SkipBlanks(line, 1);
+  const bool ends_line = after == line.size() || line[after] == '%';
+  continued_ = ends_line;
   return ends_line ? Take(AbcLexKind::kContinuation, 1) : Unknown();
 }
 

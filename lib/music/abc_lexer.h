@@ -38,7 +38,7 @@ enum class AbcLexKind : std::uint8_t {
   kTie,           // "-", ".-"
   kBroken,        // ">", "<<"
   kBar,           // "|", "|]", "[|:", ":|", "::", ".|"
-  kEnding,        // "1", "1,3" right after a bar; "[1", "[2-4"
+  kEnding,        // "1", "1,3" right after a bar, also over a continued line's end; "[1", "[2-4"
   kOverlay,       // "&"
   kInlineField,   // "[K:G]"
   kQuoted,        // "\"Am\""
@@ -87,6 +87,7 @@ class AbcLexer {
   bool line_empty_ = true;
   bool text_block_ = false;  // between %%begintext and %%endtext
   bool after_bar_ = false;   // where a digit is an ending
+  bool continued_ = false;   // the line goes on after its end
 };
 
 std::vector<AbcLexeme> LexAbc(std::string_view text,

@@ -65,11 +65,9 @@ class AbcParser {
         return AddField(SplitAbcField(lexeme.text));
       case AbcLexKind::kDirective:
         return AddDirective(lexeme.text.substr(2));
-      case AbcLexKind::kLineEnd:
-        if (current_ != nullptr) current_->EndLine(offset_);
-        return;
       case AbcLexKind::kUnknown:
         return AddUnknown(lexeme.text);
+      case AbcLexKind::kLineEnd:
       case AbcLexKind::kComment:
       case AbcLexKind::kText:
       case AbcLexKind::kSpace:
@@ -241,7 +239,7 @@ class AbcParser {
   void AddVoice(std::string_view value) {
     const AbcVoiceField field = ParseAbcVoiceField(value);
     if (field.id.empty()) return AddBadField('V', value, "1");
-    if (current_ != nullptr) current_->EndLine(offset_);
+    if (current_ != nullptr) current_->CloseGroups(offset_);
     AbcVoice& voice = VoiceOf(field.id);
     if (field.staff.name) voice.written().name = *field.staff.name;
     if (field.staff.transpose) voice.settings().transpose = *field.staff.transpose;

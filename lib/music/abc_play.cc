@@ -272,8 +272,8 @@ class VoicePlayer {
     if (!Has(ending.passes, pass_)) SkipEnding();
   }
 
-  // Goes to where the ending of this pass begins, or behind the section where it has none. The first
-  // pass plays what is there.
+  // Goes to where the ending of this pass begins, or behind the section where it has none. The
+  // first pass plays what is there.
   void SkipEnding() {
     for (std::size_t i = at_; i < elements_.size(); ++i) {
       --budget_.steps;

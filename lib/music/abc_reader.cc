@@ -9,27 +9,27 @@
 namespace etude {
 namespace {
 
-// Offsets into text as lines and columns; quick for offsets that grow.
+// Offsets into text, which must not fall, as lines and columns.
 class Places {
  public:
   explicit Places(std::string_view text) : text_(text) {}
 
   std::pair<int, int> Of(std::size_t offset) {
-    if (offset < line_start_) line_ = 1, line_start_ = 0;
-    while (true) {
-      const std::size_t end = text_.find_first_of("\r\n", line_start_);
-      if (end == std::string_view::npos || end >= offset) break;
-      line_start_ = end + (text_.substr(end).starts_with("\r\n") ? 2 : 1);
-      if (line_start_ > offset) break;
+    offset = std::min(offset, text_.size());
+    for (; at_ < offset; ++at_) {
+      const bool is_crlf = text_[at_] == '\r' && text_.substr(at_ + 1).starts_with('\n');
+      if ((text_[at_] != '\n' && text_[at_] != '\r') || is_crlf) continue;
       ++line_;
+      line_start_ = at_ + 1;
     }
-    return {line_, static_cast<int>(offset - std::min(line_start_, offset)) + 1};
+    return {line_, static_cast<int>(offset - line_start_) + 1};
   }
 
  private:
   std::string_view text_;
   int line_ = 1;
   std::size_t line_start_ = 0;
+  std::size_t at_ = 0;
 };
 
 void TakeBars(std::string_view text, std::vector<WrittenBarCheck>& checks, AbcReading& reading) {

@@ -161,12 +161,34 @@ std::optional<std::int8_t> AbcVoice::PitchOf(const AbcNote& note, std::size_t of
   return std::nullopt;
 }
 
-// The factor of the tuplet and the broken rhythm that the next element is in.
-Rational AbcVoice::TakeFactor() {
-  const Rational factor = std::exchange(next_factor_, Rational(1));
-  if (tuplet_left_ == 0) return factor;
+// The factor of the tuplet that the next element is in.
+Rational AbcVoice::TakeTupletFactor() {
+  if (tuplet_left_ == 0) return 1;
   --tuplet_left_;
-  return factor * tuplet_factor_;
+  return tuplet_factor_;
+}
+
+// Between notes of unequal lengths the standard leaves a broken rhythm undefined (4.4); there it
+// changes nothing, as in abc2midi.
+void AbcVoice::ApplyBroken(WrittenElement& first, WrittenElement& second) {
+  const std::string_view marks = std::exchange(broken_, {});
+  if (first.time != second.time) {
+    faults_.Add(AbcFault::kBadBroken, broken_offset_,
+                fmt::format("\"{}\" between lengths of {} and {}", marks, Text(first.time),
+                            Text(second.time)));
+    return;
+  }
+  const Rational shorter(1, std::int64_t{1} << marks.size());
+  const Rational longer = Rational(2) - shorter;
+  const bool first_longer = marks.front() == '>';
+  Lengthen(first, first_longer ? longer : shorter);
+  Lengthen(second, first_longer ? shorter : longer);
+}
+
+void AbcVoice::DropBroken(const char* before) {
+  if (broken_.empty()) return;
+  faults_.Add(AbcFault::kBadBroken, broken_offset_,
+              fmt::format("\"{}\" before {}", std::exchange(broken_, {}), before));
 }
 
 void AbcVoice::Lengthen(WrittenElement& element, Rational factor) {
@@ -200,7 +222,10 @@ void AbcVoice::AddTimed(WrittenKind kind, std::size_t first, Rational time, std:
   element.count = static_cast<std::uint32_t>(written_.notes.size() - first);
   element.time = time;
   bar_length_ += time;
-  if (const Rational factor = TakeFactor(); factor != Rational(1)) Lengthen(element, factor);
+  if (const Rational factor = TakeTupletFactor(); factor != Rational(1)) Lengthen(element, factor);
+  if (!broken_.empty()) {
+    ApplyBroken(written_.elements[static_cast<std::size_t>(last_timed_)], element);
+  }
   last_timed_ = std::ssize(written_.elements) - 1;
   ties_.swap(chord_ties_);
   chord_ties_.clear();
@@ -306,17 +331,12 @@ void AbcVoice::AddTie(std::size_t offset) {
 
 void AbcVoice::AddBroken(std::string_view marks, std::size_t offset) {
   if (in_grace_) return;
-  if (last_timed_ < 0 || in_chord_ || next_factor_ != Rational(1) || marks.size() > kMaxBroken) {
+  if (last_timed_ < 0 || in_chord_ || !broken_.empty() || marks.size() > kMaxBroken) {
     faults_.Add(AbcFault::kBadBroken, offset,
                 fmt::format("\"{}\" is not between two notes", marks.substr(0, kMaxBroken)));
     return;
   }
-  const Rational shorter(1, std::int64_t{1} << marks.size());
-  const Rational longer = Rational(2) - shorter;
-  const bool first_longer = marks.front() == '>';
-  Lengthen(written_.elements[static_cast<std::size_t>(last_timed_)],
-           first_longer ? longer : shorter);
-  next_factor_ = first_longer ? shorter : longer;
+  broken_ = marks;
   broken_offset_ = offset;
 }
 
@@ -338,7 +358,7 @@ void AbcVoice::AddTuplet(std::string_view text, std::size_t offset) {
   tuplet_offset_ = offset;
 }
 
-void AbcVoice::EndLine(std::size_t offset) {
+void AbcVoice::CloseGroups(std::size_t offset) {
   if (std::exchange(in_grace_, false)) {
     faults_.Add(AbcFault::kBadGrace, offset, "grace notes are not closed");
   }
@@ -391,7 +411,8 @@ void AbcVoice::MeasureLayer() {
 }
 
 void AbcVoice::AddBar(std::string_view line, std::size_t offset) {
-  EndLine(offset);
+  CloseGroups(offset);
+  DropBroken("a bar line");
   const WrittenBar bar = BarOf(line);
   const bool is_first = bar_begun_ && bars_ == 0;
   if (is_first && bar_length_ < settings_.meter.bar()) written_.pickup = bar_length_;
@@ -402,7 +423,7 @@ void AbcVoice::AddBar(std::string_view line, std::size_t offset) {
 }
 
 void AbcVoice::AddEnding(std::string_view numbers, std::size_t offset) {
-  EndLine(offset);
+  CloseGroups(offset);
   const std::uint64_t passes = PassesOf(numbers);
   if (passes == 0) {
     faults_.Add(AbcFault::kBadRepeat, offset,
@@ -413,7 +434,8 @@ void AbcVoice::AddEnding(std::string_view numbers, std::size_t offset) {
 }
 
 void AbcVoice::AddOverlay(std::size_t offset) {
-  EndLine(offset);
+  CloseGroups(offset);
+  DropBroken("\"&\"");
   MeasureLayer();
   if (!main_length_) main_length_ = bar_length_;
   bar_length_ = 0;
@@ -443,13 +465,11 @@ void AbcVoice::AddKey(const AbcKey& key, std::size_t offset) {
 }
 
 void AbcVoice::Finish(std::size_t offset) {
-  EndLine(offset);
+  CloseGroups(offset);
+  DropBroken("the end");
   CheckBar(/*edge=*/true);
   if (tuplet_left_ > 0) {
     faults_.Add(AbcFault::kBadTuplet, tuplet_offset_, "a tuplet is not finished");
-  }
-  if (next_factor_ != Rational(1)) {
-    faults_.Add(AbcFault::kBadBroken, broken_offset_, "a broken rhythm before no note");
   }
 }
 

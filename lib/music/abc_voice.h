@@ -60,8 +60,8 @@ class AbcVoice {
   void AddMeter(const AbcMeter& meter, std::size_t offset);
   void AddTempo(std::int64_t us_per_quarter, std::size_t offset);
   void AddKey(const AbcKey& key, std::size_t offset);
-  void EndLine(std::size_t offset);  // closes chords and grace notes, as a bar line does
-  void Finish(std::size_t offset);   // the end of the tune
+  void CloseGroups(std::size_t offset);  // chords and grace notes, as a bar line does
+  void Finish(std::size_t offset);       // the end of the tune
 
  private:
   static constexpr int kOctaves = 24;  // beyond them nothing sounds
@@ -77,7 +77,9 @@ class AbcVoice {
   std::int8_t& BarAccidental(const AbcNote& note);
   std::optional<std::int8_t> PitchOf(const AbcNote& note, std::size_t offset);
   void AddTimed(WrittenKind kind, std::size_t first, Rational time, std::size_t offset);
-  Rational TakeFactor();
+  Rational TakeTupletFactor();
+  void ApplyBroken(WrittenElement& first, WrittenElement& second);
+  void DropBroken(const char* before);
   void Lengthen(WrittenElement& element, Rational factor);
   void ForgetAccidentals();
   void MeasureLayer();
@@ -97,7 +99,7 @@ class AbcVoice {
   std::vector<Tie> chord_ties_;  // of those, the ones tied inside their chord
 
   std::ptrdiff_t last_timed_ = -1;  // the element that "-" and ">" are about; -1: none in this bar
-  Rational next_factor_ = 1;        // of a broken rhythm
+  std::string_view broken_;         // ">" or "<" that wait for their second note
   std::size_t broken_offset_ = 0;
   int tuplet_left_ = 0;
   Rational tuplet_factor_ = 1;

@@ -26,7 +26,7 @@ class Rational {
   }
 
   friend constexpr Rational operator+(Rational a, Rational b) {
-    if (a.den_ == 1 && b.den_ == 1) return Make(Wide{a.num_} + b.num_, 1);
+    if (a.den_ == b.den_) return Make(Wide{a.num_} + b.num_, a.den_);
     return Make(Wide{a.num_} * b.den_ + Wide{b.num_} * a.den_, Wide{a.den_} * b.den_);
   }
   friend constexpr Rational operator-(Rational a, Rational b) {
@@ -53,6 +53,7 @@ class Rational {
 
  private:
   __extension__ using Wide = __int128;
+  static constexpr Wide kMax = std::numeric_limits<std::int64_t>::max();
 
   static constexpr Rational Make(Wide num, Wide den) {
     Rational made;
@@ -61,21 +62,27 @@ class Rational {
   }
 
   constexpr void Reduce(Wide num, Wide den) {
-    if (den < 0) num = -num, den = -den;
-    constexpr Wide kMax = std::numeric_limits<std::int64_t>::max();
+    if (den < 0) {
+      num = -num;
+      den = -den;
+    }
     const Wide size = num < 0 ? -num : num;
-    const bool narrow = size <= kMax && den <= kMax;
-    const Wide common =
-        den == 0 ? Wide{1}
-        : narrow ? Wide{std::gcd(static_cast<std::int64_t>(size), static_cast<std::int64_t>(den))}
-                 : WideGcd(size, den);
-    if (den == 0 || size / common > kMax || den / common > kMax) {
+    if (size > kMax || den > kMax) {
+      const Wide common = WideGcd(size, den);
+      num /= common;
+      den /= common;
+    }
+    if (den == 0 || num > kMax || num < -kMax || den > kMax) {
       num_ = 0;
       den_ = 0;
       return;
     }
-    num_ = static_cast<std::int64_t>(num / common);
-    den_ = static_cast<std::int64_t>(den / common);
+    num_ = static_cast<std::int64_t>(num);
+    den_ = static_cast<std::int64_t>(den);
+    if (den_ == 1) return;
+    const std::int64_t common = std::gcd(num_, den_);
+    num_ /= common;
+    den_ /= common;
   }
 
   static constexpr Wide WideGcd(Wide a, Wide b) {

@@ -28,7 +28,7 @@ def neutral(text):
     lines = [line for line in text.split("\n") if not re.match(r"[PR]:", line)]
     music = re.sub(r"(?m)^(K:.*)$", r"\1\n%%MIDI chordattack 0", "\n".join(lines), count=1)
     music = re.sub(r"!(trill|roll|mordent|lowermordent|uppermordent|pralltriller|turn|arpeggio)!", "", music)
-    return re.sub(r"(?m)^(?![A-Za-z+]:|%).*$", lambda line: re.sub(r"[~TRMP.](?=[\^_=]*[A-Ga-g])", "", line[0]), music)
+    return re.sub(r"(?m)^(?![A-Za-z+]:|%).*$", lambda line: re.sub(r"[~TRMP.](?=[HLSTuvk~.]*[\[\^_=]*[A-Ga-g])", "", line[0]), music)
 
 
 def has_implied_start(text):
