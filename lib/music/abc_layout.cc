@@ -9,15 +9,15 @@ namespace {
 
 constexpr std::string_view kBarEnd = " |";
 
-struct WrittenVoice {
+struct VoiceText {
   std::string_view name;   // of "V:name clef=bass"
   std::string_view lines;  // the V: line and its %% lines
   std::vector<std::string_view> bars;
 };
 
-struct WrittenTune {
+struct TuneText {
   std::string_view header;
-  std::vector<WrittenVoice> voices;
+  std::vector<VoiceText> voices;
 };
 
 // Takes the first line off `text`, its newline included.
@@ -63,8 +63,8 @@ bool TakePrefix(std::string_view& text, std::string_view prefix) {
 }
 
 // The bar's voice, and the bar without its "[V:name] ".
-WrittenVoice* VoiceOf(std::string_view& bar, std::vector<WrittenVoice>& voices) {
-  for (WrittenVoice& voice : voices) {
+VoiceText* VoiceOf(std::string_view& bar, std::vector<VoiceText>& voices) {
+  for (VoiceText& voice : voices) {
     std::string_view rest = bar;
     if (TakePrefix(rest, "[V:") && TakePrefix(rest, voice.name) && TakePrefix(rest, "] ")) {
       bar = rest;
@@ -75,22 +75,22 @@ WrittenVoice* VoiceOf(std::string_view& bar, std::vector<WrittenVoice>& voices) 
 }
 
 // A line's bars: all of the newest voice, or each of the voice it names.
-bool ReadBars(std::string_view line, std::vector<WrittenVoice>& voices) {
+bool ReadBars(std::string_view line, std::vector<VoiceText>& voices) {
   std::string_view bar;
   const bool named = line.starts_with("[V:");
   while (!line.empty()) {
     if (!TakeBar(line, bar)) return false;
-    WrittenVoice* voice = named ? VoiceOf(bar, voices) : &voices.back();
+    VoiceText* voice = named ? VoiceOf(bar, voices) : &voices.back();
     if (voice == nullptr) return false;
     voice->bars.push_back(bar);
   }
   return true;
 }
 
-std::optional<WrittenTune> ReadTune(std::string_view text) {
+std::optional<TuneText> ReadTune(std::string_view text) {
   const std::optional<std::string_view> header = TakeHeader(text);
   if (!header) return std::nullopt;
-  WrittenTune tune{.header = *header, .voices = {}};
+  TuneText tune{.header = *header, .voices = {}};
   while (!text.empty()) {
     const char* begin = text.data();
     const std::string_view line = TakeLine(text);
@@ -116,18 +116,18 @@ std::optional<AbcLayout> AbcLayoutFromName(std::string_view name) {
 }
 
 std::optional<std::string> Interleave(std::string_view voices) {
-  const std::optional<WrittenTune> tune = ReadTune(voices);
+  const std::optional<TuneText> tune = ReadTune(voices);
   if (!tune) return std::nullopt;
   std::string text(tune->header);
   std::size_t bars = 0;
-  for (const WrittenVoice& voice : tune->voices) {
+  for (const VoiceText& voice : tune->voices) {
     text.append(voice.lines);
     bars = std::max(bars, voice.bars.size());
   }
   text.reserve(voices.size() + bars * tune->voices.size() * 8);
   for (std::size_t bar = 0; bar < bars; ++bar) {
     const char* before = "";
-    for (const WrittenVoice& voice : tune->voices) {
+    for (const VoiceText& voice : tune->voices) {
       if (bar >= voice.bars.size()) continue;
       text.append(before).append("[V:").append(voice.name).append("] ");
       text.append(voice.bars[bar]).append(kBarEnd);
@@ -139,11 +139,11 @@ std::optional<std::string> Interleave(std::string_view voices) {
 }
 
 std::optional<std::string> Deinterleave(std::string_view bars) {
-  const std::optional<WrittenTune> tune = ReadTune(bars);
+  const std::optional<TuneText> tune = ReadTune(bars);
   if (!tune) return std::nullopt;
   std::string text(tune->header);
   text.reserve(bars.size());
-  for (const WrittenVoice& voice : tune->voices) {
+  for (const VoiceText& voice : tune->voices) {
     text.append(voice.lines);
     for (std::size_t i = 0; i < voice.bars.size(); ++i) {
       text.append(voice.bars[i]).append(kBarEnd);

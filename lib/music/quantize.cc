@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,13 @@ namespace {
 
 constexpr std::array<int, 9> kGrids = {1, 2, 3, 4, 6, 8, 12, 16, kMaxGridSteps};
 
-// Steps a beat that a person plays to; finer ones cannot be told from chance.
-constexpr std::array<int, 6> kPlayedGrids = {2, 3, 4, 6, 8, 12};
+// Of those, the ones chosen from: coarser grids hold onsets and lose the lengths of short notes.
+constexpr std::span<const int> kChosenGrids = std::span(kGrids).subspan(2);
+
+// Steps a beat that a person plays to; finer ones cannot be told from chance. On each of them a
+// note stays within an eighth of a quarter of its time, as on every grid that not all notes lie on.
+constexpr std::array<int, 4> kPlayedGrids = {4, 6, 8, 12};
+constexpr double kAllFit = 0.98;
 constexpr int kPerformedSteps = 16;
 
 // An onset lies on a grid when it is this near, in quarters: a sequencer's rounding or slack.
@@ -249,19 +255,16 @@ std::int64_t NearestLine(const std::vector<std::int64_t>& lines, std::int64_t at
 bool IsGrid(int steps) { return std::ranges::find(kGrids, steps) != kGrids.end(); }
 
 Grid ChooseGrid(const Score& score) {
-  const std::vector<std::int64_t> phases = OnsetPhases(score);
-  Grid best{.steps = kGrids.front(), .fit = 0};
-  std::array<double, kGrids.size()> fits{};
-  for (std::size_t i = 0; i < kGrids.size(); ++i) {
-    fits[i] = FitOf(phases, kGrids[i]);
-    best.fit = std::max(best.fit, fits[i]);
-  }
   if (NoteCount(score) == 0) return {};
-  if (best.fit < kFitEnough) return PlayedGrid(phases);
-  for (std::size_t i = 0; i < kGrids.size(); ++i) {
-    if (fits[i] >= best.fit - kWorthFiner) return {.steps = kGrids[i], .fit = fits[i]};
-  }
-  return best;
+  const std::vector<std::int64_t> phases = OnsetPhases(score);
+  std::array<double, kChosenGrids.size()> fits{};
+  std::ranges::transform(kChosenGrids, fits.begin(),
+                         [&](int steps) { return FitOf(phases, steps); });
+  const double best = std::ranges::max(fits);
+  if (best < kFitEnough) return PlayedGrid(phases);
+  const auto fit = std::ranges::find_if(fits, [&](double f) { return f >= best - kWorthFiner; });
+  const int steps = kChosenGrids[static_cast<std::size_t>(fit - fits.begin())];
+  return {.steps = *fit < kAllFit ? std::lcm(steps, 4) : steps, .fit = *fit};
 }
 
 Score Quantize(const Score& score, int steps) {
