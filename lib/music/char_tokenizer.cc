@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "lib/base/status.h"
+#include "lib/music/vocabulary_json.h"
 
 namespace etude {
 namespace {
@@ -47,31 +47,24 @@ std::string_view TakeCharacter(std::string_view& text) {
   return character;
 }
 
-absl::Status Damaged(const std::string& where, const std::string& what) {
-  return DataLoss(fmt::format(
-      "{}: {}; take vocab.json from the place the token files came from, or make the corpus again "
-      "with: etude corpus build SRC DST",
-      where, what));
-}
-
 // Texts by id; every id from 0 to size - 1 exactly once.
 absl::StatusOr<std::vector<std::string>> TokensById(const json& char_to_id,
                                                     const std::string& where) {
   if (!char_to_id.is_object() || char_to_id.empty() ||
-      char_to_id.size() > static_cast<std::size_t>(CharTokenizer::kMaxVocab)) {
-    return Damaged(where, "char_to_id is not an object of 1 to 65536 characters");
+      char_to_id.size() > static_cast<std::size_t>(Tokenizer::kMaxVocab)) {
+    return DamagedVocabulary(where, "char_to_id is not an object of 1 to 65536 characters");
   }
   std::vector<std::string> tokens(char_to_id.size());
   std::vector<bool> seen(char_to_id.size());
   for (const auto& [text, id] : char_to_id.items()) {
-    if (text.empty()) return Damaged(where, "char_to_id has an empty character");
+    if (text.empty()) return DamagedVocabulary(where, "char_to_id has an empty character");
     if (!id.is_number_integer()) {
-      return Damaged(where, fmt::format("the id of '{}' is not a whole number", text));
+      return DamagedVocabulary(where, fmt::format("the id of '{}' is not a whole number", text));
     }
     const auto value = id.get<std::int64_t>();
     if (value < 0 || value >= static_cast<std::int64_t>(tokens.size()) || seen[value]) {
-      return Damaged(where, fmt::format("ids are not 0..{}, each once: '{}' has {}",
-                                        tokens.size() - 1, text, value));
+      return DamagedVocabulary(where, fmt::format("ids are not 0..{}, each once: '{}' has {}",
+                                                  tokens.size() - 1, text, value));
     }
     seen[value] = true;
     tokens[value] = text;
@@ -79,36 +72,69 @@ absl::StatusOr<std::vector<std::string>> TokensById(const json& char_to_id,
   return tokens;
 }
 
+std::optional<int> Find(const std::vector<std::string>& tokens, std::string_view text) {
+  const auto found = std::find(tokens.begin(), tokens.end(), text);
+  if (found == tokens.end()) return std::nullopt;
+  return static_cast<int>(found - tokens.begin());
+}
+
+bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
 }  // namespace
 
-CharTokenizer::CharTokenizer(std::vector<std::string> tokens) : tokens_(std::move(tokens)) {
-  for (std::size_t id = 0; id < tokens_.size(); ++id) ids_[tokens_[id]] = static_cast<int>(id);
-  if (const auto found = ids_.find(kDocText); found != ids_.end()) doc_ = found->second;
-  if (const auto found = ids_.find(kUnknownText); found != ids_.end()) unknown_ = found->second;
+CharTokenizer::CharTokenizer(std::vector<std::string> tokens)
+    : Tokenizer(tokens, Find(tokens, kDocText), Find(tokens, kUnknownText)) {
+  ascii_ids_.fill(-1);
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::string& text = tokens[id];
+    if (text.size() == 1 && IsAscii(text[0])) ascii_ids_[text[0]] = static_cast<int>(id);
+    ids_[text] = static_cast<int>(id);
+  }
 }
 
 absl::StatusOr<CharTokenizer> CharTokenizer::FromTexts(std::span<const std::string> texts) {
-  std::set<std::string, std::less<>> characters;
-  for (std::string_view rest : texts) {
-    while (!rest.empty()) {
-      const std::string_view character = TakeCharacter(rest);
-      if (!character.empty() && !characters.contains(character)) characters.emplace(character);
+  CharVocabularyBuilder builder;
+  for (const std::string& text : texts) builder.Add(text, /*sample=*/false);
+  return builder.FinishChars();
+}
+
+void CharVocabularyBuilder::Add(std::string_view text, bool /*sample*/) {
+  while (!text.empty()) {
+    if (IsAscii(text[0])) {
+      ascii_[text[0]] = true;
+      text.remove_prefix(1);
+      continue;
     }
+    const std::string_view character = TakeCharacter(text);
+    const bool is_full = others_.size() == static_cast<std::size_t>(Tokenizer::kMaxVocab);
+    if (!character.empty() && !is_full && !others_.contains(character)) others_.emplace(character);
   }
-  if (characters.size() + 2 > static_cast<std::size_t>(kMaxVocab)) {
+}
+
+absl::StatusOr<CharTokenizer> CharVocabularyBuilder::FinishChars() const {
+  std::vector<std::string> tokens = {std::string(Tokenizer::kDocText),
+                                     std::string(Tokenizer::kUnknownText)};
+  for (std::size_t c = 0; c < ascii_.size(); ++c) {
+    if (ascii_[c]) tokens.emplace_back(1, static_cast<char>(c));
+  }
+  tokens.insert(tokens.end(), others_.begin(), others_.end());
+  if (tokens.size() > static_cast<std::size_t>(Tokenizer::kMaxVocab)) {
     return InvalidArgument(fmt::format("{} different characters; a vocabulary holds {}",
-                                       characters.size(), kMaxVocab - 2));
+                                       tokens.size() - 2, Tokenizer::kMaxVocab - 2));
   }
-  std::vector<std::string> tokens = {std::string(kDocText), std::string(kUnknownText)};
-  tokens.insert(tokens.end(), characters.begin(), characters.end());
   return CharTokenizer(std::move(tokens));
+}
+
+absl::StatusOr<std::unique_ptr<const Tokenizer>> CharVocabularyBuilder::Finish() {
+  ASSIGN_OR_RETURN(CharTokenizer tokenizer, FinishChars());
+  return std::make_unique<const CharTokenizer>(std::move(tokenizer));
 }
 
 absl::StatusOr<CharTokenizer> CharTokenizer::FromJson(std::string_view text,
                                                       const std::string& where) {
   const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!root.is_object() || !root.contains("char_to_id")) {
-    return Damaged(where, "not a vocabulary: no JSON object with the key char_to_id");
+    return DamagedVocabulary(where, "not a vocabulary: no JSON object with the key char_to_id");
   }
   ASSIGN_OR_RETURN(std::vector<std::string> tokens, TokensById(root["char_to_id"], where));
   if (root.contains("tokens")) {
@@ -117,35 +143,37 @@ absl::StatusOr<CharTokenizer> CharTokenizer::FromJson(std::string_view text,
     for (std::size_t id = 0; equal && id < tokens.size(); ++id) {
       equal = list[id].is_string() && list[id].get_ref<const std::string&>() == tokens[id];
     }
-    if (!equal) return Damaged(where, "tokens and char_to_id are at odds");
+    if (!equal) return DamagedVocabulary(where, "tokens and char_to_id are at odds");
   }
   return CharTokenizer(std::move(tokens));
 }
 
 std::string CharTokenizer::ToJson() const {
-  nlohmann::ordered_json root;
-  root["format_version"] = "1.0";
-  root["tokenizer"] = "char";
-  root["tokens"] = tokens_;
+  nlohmann::ordered_json root = VocabularyToJson(scheme(), tokens());
   nlohmann::ordered_json& ids = root["char_to_id"] = nlohmann::ordered_json::object();
-  for (std::size_t id = 0; id < tokens_.size(); ++id) ids[tokens_[id]] = id;
-  return root.dump(1) + "\n";
+  for (std::size_t id = 0; id < tokens().size(); ++id) ids[tokens()[id]] = id;
+  return VocabularyText(root);
 }
 
-absl::StatusOr<std::vector<std::uint16_t>> CharTokenizer::Encode(std::string_view text) const {
-  std::vector<std::uint16_t> ids;
+absl::StatusOr<int> CharTokenizer::IdOf(std::string_view character) const {
+  if (const auto found = ids_.find(character); found != ids_.end()) return found->second;
+  if (unknown_token()) return *unknown_token();
+  return InvalidArgument(fmt::format(
+      "the character '{}' is not in this corpus's vocabulary, which has no <unk>; leave it out",
+      character));
+}
+
+absl::StatusOr<TokenIds> CharTokenizer::Encode(std::string_view text) const {
+  TokenIds ids;
   ids.reserve(text.size());
   while (!text.empty()) {
-    const std::string_view character = TakeCharacter(text);
-    if (const auto found = ids_.find(character); found != ids_.end()) {
-      ids.push_back(static_cast<std::uint16_t>(found->second));
-    } else if (unknown_) {
-      ids.push_back(static_cast<std::uint16_t>(*unknown_));
-    } else {
-      return InvalidArgument(fmt::format(
-          "the character '{}' is not in this corpus's vocabulary, which has no <unk>; leave it out",
-          character));
+    if (const char c = text[0]; IsAscii(c) && ascii_ids_[c] >= 0) {
+      ids.push_back(static_cast<std::uint16_t>(ascii_ids_[c]));
+      text.remove_prefix(1);
+      continue;
     }
+    ASSIGN_OR_RETURN(const int id, IdOf(TakeCharacter(text)));
+    ids.push_back(static_cast<std::uint16_t>(id));
   }
   return ids;
 }
@@ -154,8 +182,8 @@ std::string CharTokenizer::Decode(std::span<const std::uint16_t> ids) const {
   std::string text;
   text.reserve(ids.size());
   for (const int id : ids) {
-    if (id >= vocab() || id == doc_) continue;
-    text += id == unknown_ ? "\xEF\xBF\xBD" : tokens_[id];
+    if (id >= vocab() || id == doc_token()) continue;
+    text += id == unknown_token() ? "\xEF\xBF\xBD" : tokens()[id];
   }
   return text;
 }

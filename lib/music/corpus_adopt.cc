@@ -78,16 +78,17 @@ absl::StatusOr<CorpusReport> AdoptTokenFiles(const TokenFileOptions& files,
                     vocabulary_path));
   }
   RETURN_IF_ERROR(json.status());
-  ASSIGN_OR_RETURN(const CharTokenizer vocabulary, CharTokenizer::FromJson(*json, vocabulary_path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<const Tokenizer> vocabulary,
+                   TokenizerFromJson(*json, vocabulary_path));
   SplitTokens tokens;
   for (const Split split : kSplits) {
     const std::string& path = split == Split::kTrain ? files.train
                               : split == Split::kVal ? files.val
                                                      : files.test;
     ASSIGN_OR_RETURN(tokens[static_cast<std::size_t>(split)],
-                     ReadSplit(path, vocabulary.vocab(), manifest));
+                     ReadSplit(path, vocabulary->vocab(), manifest));
   }
-  return PublishCorpus(dst, tokens, vocabulary, std::move(manifest));
+  return PublishCorpus(dst, tokens, *vocabulary, std::move(manifest));
 }
 
 }  // namespace etude

@@ -11,6 +11,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/music/abc_clean.h"
+#include "lib/music/char_tokenizer.h"
 
 namespace etude {
 namespace {

@@ -77,12 +77,13 @@ absl::StatusOr<std::vector<std::uint16_t>> ReadSplit(const std::string& dir, Spl
   return tokens;
 }
 
-absl::StatusOr<CharTokenizer> ReadVocabularyOf(const std::string& dir, int vocab) {
+absl::StatusOr<std::unique_ptr<const Tokenizer>> ReadVocabularyOf(const std::string& dir,
+                                                                  int vocab) {
   const std::string path = PathIn(dir, kVocabFile);
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxVocabBytes));
-  ASSIGN_OR_RETURN(CharTokenizer tokenizer, CharTokenizer::FromJson(bytes, path));
-  if (tokenizer.vocab() != vocab) {
-    return DataLoss(fmt::format("{}: {} tokens, {} has {}; {}", path, tokenizer.vocab(),
+  ASSIGN_OR_RETURN(std::unique_ptr<const Tokenizer> tokenizer, TokenizerFromJson(bytes, path));
+  if (tokenizer->vocab() != vocab) {
+    return DataLoss(fmt::format("{}: {} tokens, {} has {}; {}", path, tokenizer->vocab(),
                                 kManifestFile, vocab, kRepair));
   }
   return tokenizer;
@@ -135,7 +136,7 @@ absl::StatusOr<std::vector<std::uint16_t>> ReadCorpusTokens(const std::string& d
   return ReadSplit(dir, split, manifest);
 }
 
-absl::StatusOr<CharTokenizer> ReadVocabulary(const std::string& dir) {
+absl::StatusOr<std::unique_ptr<const Tokenizer>> ReadVocabulary(const std::string& dir) {
   ASSIGN_OR_RETURN(const CorpusManifest manifest, ReadManifest(dir));
   return ReadVocabularyOf(dir, manifest.vocab);
 }

@@ -3,13 +3,14 @@
 #define ETUDE_LIB_MUSIC_CORPUS_LOAD_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lib/music/char_tokenizer.h"
 #include "lib/music/corpus_manifest.h"
 #include "lib/music/corpus_split.h"
+#include "lib/music/tokenizer.h"
 #include "lib/scaling/corpus.h"
 
 namespace etude {
@@ -26,7 +27,7 @@ absl::StatusOr<CorpusManifest> ReadManifest(const std::string& dir);
 absl::StatusOr<std::vector<std::uint16_t>> ReadCorpusTokens(const std::string& dir, Split split);
 
 // vocab.json. Errors as LoadCorpus.
-absl::StatusOr<CharTokenizer> ReadVocabulary(const std::string& dir);
+absl::StatusOr<std::unique_ptr<const Tokenizer>> ReadVocabulary(const std::string& dir);
 
 }  // namespace etude
 

@@ -29,7 +29,7 @@ fs::path Normal(const std::string& dst) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-SplitCounts CountTokens(const std::vector<std::uint16_t>& tokens, const CharTokenizer& vocabulary) {
+SplitCounts CountTokens(const std::vector<std::uint16_t>& tokens, const Tokenizer& vocabulary) {
   SplitCounts counts;
   counts.tokens = static_cast<std::int64_t>(tokens.size());
   if (const auto doc = vocabulary.doc_token()) {
@@ -86,8 +86,7 @@ absl::Status CheckDestination(const std::string& dst) {
 }
 
 absl::StatusOr<CorpusReport> PublishCorpus(const std::string& dst, const SplitTokens& tokens,
-                                           const CharTokenizer& vocabulary,
-                                           CorpusManifest manifest) {
+                                           const Tokenizer& vocabulary, CorpusManifest manifest) {
   RETURN_IF_ERROR(CheckDestination(dst));
   NamedBytes files;
   for (const Split split : kSplits) {

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "lib/music/char_tokenizer.h"
 #include "lib/music/corpus_manifest.h"
+#include "lib/music/tokenizer.h"
 #include "lib/scaling/ids.h"
 
 namespace etude {
@@ -32,8 +32,7 @@ absl::Status CheckDestination(const std::string& dst);
 // An equal corpus in `dst` is left as it is, and repaired where its files are damaged; any other is
 // kAlreadyExists.
 absl::StatusOr<CorpusReport> PublishCorpus(const std::string& dst, const SplitTokens& tokens,
-                                           const CharTokenizer& vocabulary,
-                                           CorpusManifest manifest);
+                                           const Tokenizer& vocabulary, CorpusManifest manifest);
 
 }  // namespace etude
 

@@ -67,8 +67,8 @@ absl::StatusOr<CorpusStats> ComputeCorpusStats(const std::string& dir) {
   CorpusStats stats;
   stats.id = corpus.id;
   ASSIGN_OR_RETURN(stats.manifest, ReadManifest(dir));
-  ASSIGN_OR_RETURN(const CharTokenizer vocabulary, ReadVocabulary(dir));
-  std::vector<std::int64_t> counts(vocabulary.tokens().size());
+  ASSIGN_OR_RETURN(const std::unique_ptr<const Tokenizer> vocabulary, ReadVocabulary(dir));
+  std::vector<std::int64_t> counts(vocabulary->tokens().size());
   for (const Split split : kSplits) {  // train first
     ASSIGN_OR_RETURN(const std::vector<std::uint16_t> tokens, ReadCorpusTokens(dir, split));
     SplitStats& of_split = stats.splits[static_cast<std::size_t>(split)];
@@ -81,7 +81,7 @@ absl::StatusOr<CorpusStats> ComputeCorpusStats(const std::string& dir) {
     stats.lengths.insert(stats.lengths.end(), lengths.begin(), lengths.end());
   }
   std::sort(stats.lengths.begin(), stats.lengths.end());
-  stats.frequencies = Frequencies(vocabulary.tokens(), counts);
+  stats.frequencies = Frequencies(vocabulary->tokens(), counts);
   return stats;
 }
 

@@ -25,7 +25,7 @@ class CorpusBuildTest : public CorpusTest {
   std::string TextOf(Split split) const {
     const auto tokens = ReadCorpusTokens(Path("dst"), split);
     const auto vocabulary = ReadVocabulary(Path("dst"));
-    return tokens.ok() && vocabulary.ok() ? vocabulary->Decode(*tokens) : "unreadable";
+    return tokens.ok() && vocabulary.ok() ? (*vocabulary)->Decode(*tokens) : "unreadable";
   }
 };
 
@@ -108,8 +108,8 @@ TEST_F(CorpusBuildTest, VocabularyComesFromTheTrainingSplitAlone) {
   const CorpusReport report = Build(Options());
   const auto vocabulary = *ReadVocabulary(Path("dst"));
   const std::string train = TextOf(Split::kTrain);
-  for (int id = 2; id < vocabulary.vocab(); ++id) {
-    EXPECT_NE(train.find(vocabulary.tokens()[id]), std::string::npos) << vocabulary.tokens()[id];
+  for (int id = 2; id < vocabulary->vocab(); ++id) {
+    EXPECT_NE(train.find(vocabulary->tokens()[id]), std::string::npos) << vocabulary->tokens()[id];
   }
   EXPECT_EQ(report.manifest.split(Split::kTrain).unknown_tokens, 0);
   EXPECT_GE(report.manifest.split(Split::kVal).unknown_tokens, 1);

@@ -34,7 +34,7 @@ TEST_F(CorpusLoadTest, SaysWhatPlanningNeeds) {
   EXPECT_EQ(corpus.id.text(), Sha256Hex(Read("c/corpus.json")));
   EXPECT_EQ(corpus.tokenizer, "char");
   EXPECT_EQ(corpus.chars_per_token, 1);
-  EXPECT_EQ(corpus.vocab, ReadVocabulary(Path("c"))->vocab());
+  EXPECT_EQ(corpus.vocab, (*ReadVocabulary(Path("c")))->vocab());
   EXPECT_EQ(corpus.train_tokens, *ReadTokenCount(Path("c/train.npy")));
   EXPECT_EQ(corpus.val_tokens, *ReadTokenCount(Path("c/val.npy")));
   EXPECT_EQ(corpus.test_tokens, *ReadTokenCount(Path("c/test.npy")));
