@@ -14,6 +14,7 @@
 #include "lib/base/status.h"
 #include "lib/music/corpus_build.h"
 #include "lib/music/corpus_stats.h"
+#include "lib/music/corpus_tunes.h"
 #include "lib/scaling/quantity.h"
 
 namespace etude {
@@ -96,11 +97,27 @@ absl::StatusOr<ExitCode> Build(Session& session, CorpusFlags flags) {
   return ExitCode::kOk;
 }
 
-absl::Status DrawStats(Session& session, const CorpusStats& stats, const std::string& folder) {
+std::vector<NamedCount> ToList(const std::map<std::string, std::int64_t>& counts) {
+  std::vector<NamedCount> list;
+  for (const auto& [name, count] : counts) list.push_back({name, count});
+  return list;
+}
+
+Figure NotesFigure(const TuneCounts& tunes) {
+  return {.title = "Notes and bars",
+          .panels = {HistogramPanel("notes of a tune, as played", "notes", "tunes", tunes.notes),
+                     HistogramPanel("bars of a tune, as played", "bars", "tunes", tunes.bars)}};
+}
+
+absl::Status DrawStats(Session& session, const CorpusStats& stats, const TuneCounts& tunes,
+                       const std::string& folder) {
   const std::pair<const char*, Figure> figures[] = {
       {"sequence_length_distribution", LengthsFigure(stats)},
       {"token_frequency", FrequenciesFigure(stats)},
       {"dataset_split", SplitFigure(stats)},
+      {"keys", CountsFigure("Keys", "first key of a tune", "tunes", ToList(tunes.keys))},
+      {"meters", CountsFigure("Meters", "first meter of a tune", "tunes", ToList(tunes.meters))},
+      {"notes_per_tune", NotesFigure(tunes)},
   };
   for (const auto& [name, figure] : figures) {
     RETURN_IF_ERROR(DrawPicture(session, figure, folder, name));
@@ -113,8 +130,9 @@ absl::StatusOr<ExitCode> Stats(Session& session, const CorpusFlags& flags) {
   if (!stats.ok()) {
     return WithHint(OfLocalFile(stats.status()), "etude corpus build SRC " + flags.dir);
   }
-  session.Print(StatsReport(*stats));
-  if (!flags.plots.empty()) RETURN_IF_ERROR(DrawStats(session, *stats, flags.plots));
+  ASSIGN_OR_RETURN(const TuneCounts tunes, CountTunes(flags.dir));
+  session.Print(StatsReport(*stats, tunes));
+  if (!flags.plots.empty()) RETURN_IF_ERROR(DrawStats(session, *stats, tunes, flags.plots));
   return ExitCode::kOk;
 }
 
@@ -196,15 +214,16 @@ void AddBuild(CommandTree& tree, CLI::App& noun) {
 
 void AddStats(CommandTree& tree, CLI::App& noun) {
   const Flags flags = std::make_shared<CorpusFlags>();
-  CLI::App* command = AddCommand(
-      tree, noun,
-      {"stats",
-       "Counts, sequence lengths, token frequencies and the split of a corpus.",
-       {"etude corpus stats corpora/folk --plots pictures",
-        "etude corpus stats corpora/folk -o csv > tokens.csv"},
-       "--plots draws sequence lengths, token frequencies and the split as SVG, and as PNG\n"
-       "where rsvg-convert is installed."},
-      [flags](Session& session) { return Stats(session, *flags); });
+  CLI::App* command =
+      AddCommand(tree, noun,
+                 {"stats",
+                  "Counts, sequence lengths, token frequencies and the split of a corpus.",
+                  {"etude corpus stats corpora/folk --plots pictures",
+                   "etude corpus stats corpora/folk -o csv > tokens.csv"},
+                  "--plots draws lengths, token frequencies, the split, keys, meters and notes as "
+                  "SVG, and as\n"
+                  "PNG where rsvg-convert is installed."},
+                 [flags](Session& session) { return Stats(session, *flags); });
   command->add_option("dir", flags->dir, "a corpus directory")->required()->type_name("DIR");
   command->add_option("--plots", flags->plots, "draw into this directory, made if absent")
       ->type_name("OUT");

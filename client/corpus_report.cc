@@ -1,9 +1,17 @@
 #include "client/corpus_report.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace etude {
 namespace {
+
+constexpr std::size_t kMaxListed = 12;  // keys and meters by name; the rest is counted together
 
 Cell CountOrNothing(const std::optional<std::int64_t>& count) {
   return count ? Cell(*count) : Cell();
@@ -31,6 +39,40 @@ void AddSplitFacts(const CorpusStats& stats, Split split, Report& report) {
   add("length_mean", "mean length", lengths.mean, Show::kPlain);
   add("length_p95", "95 % below", lengths.p95, Show::kCount);
   add("length_max", "longest", lengths.max, Show::kCount);
+}
+
+// The most frequent first: "D: 812".
+std::vector<std::string> Listed(const std::map<std::string, std::int64_t>& counts) {
+  std::vector<std::pair<std::int64_t, std::string>> order;
+  for (const auto& [name, count] : counts) order.emplace_back(-count, name);
+  std::ranges::sort(order);
+  std::vector<std::string> lines;
+  std::int64_t others = 0;
+  for (const auto& [negative, name] : order) {
+    if (lines.size() < kMaxListed) {
+      lines.push_back(fmt::format("{}: {}", name, -negative));
+    } else {
+      others -= negative;
+    }
+  }
+  if (others > 0) lines.push_back(fmt::format("others: {}", others));
+  return lines;
+}
+
+void AddTuneFacts(const TuneCounts& tunes, Report& report) {
+  const LengthSummary notes = SummarizeLengths(tunes.notes);
+  const LengthSummary bars = SummarizeLengths(tunes.bars);
+  const std::vector<Field> facts = {
+      {{"tunes", "tunes", Show::kCount}, tunes.tunes},
+      {{"tunes_without_notes", "without notes", Show::kCount}, tunes.without_notes},
+      {{"keys", "keys"}, Listed(tunes.keys)},
+      {{"meters", "meters"}, Listed(tunes.meters)},
+      {{"notes_mean", "notes a tune"}, notes.mean},
+      {{"notes_median", "median", Show::kCount}, notes.median},
+      {{"bars_mean", "bars a tune"}, bars.mean},
+      {{"bars_median", "median", Show::kCount}, bars.median},
+  };
+  report.facts.insert(report.facts.end(), facts.begin(), facts.end());
 }
 
 }  // namespace
@@ -83,7 +125,7 @@ Report BuiltReport(const std::string& dir, const CorpusReport& built) {
   return report;
 }
 
-Report StatsReport(const CorpusStats& stats) {
+Report StatsReport(const CorpusStats& stats, const TuneCounts& tunes) {
   Report report{"tokens",
                 {},
                 Table{{{"id", "id"},
@@ -102,6 +144,7 @@ Report StatsReport(const CorpusStats& stats) {
       {{"unigram_entropy_nats", "unigram entropy (nats)", Show::kLoss},
        stats.unigram_entropy_nats}};
   for (const Split split : kSplits) AddSplitFacts(stats, split, report);
+  if (tunes.tunes > 0) AddTuneFacts(tunes, report);
   double total = 0;
   for (const TokenCount& token : stats.frequencies) total += static_cast<double>(token.count);
   for (const TokenCount& token : stats.frequencies) {

@@ -8,6 +8,7 @@
 #include "client/output.h"
 #include "lib/music/corpus_build.h"
 #include "lib/music/corpus_stats.h"
+#include "lib/music/corpus_tunes.h"
 
 namespace etude {
 
@@ -15,7 +16,7 @@ Report FetchedReport(const std::string& source, const std::string& dir, const Fe
 // Counts before and after, one row a split.
 Report BuiltReport(const std::string& dir, const CorpusReport& built);
 // Single counts with the splits' among them; one row a token, the most frequent first.
-Report StatsReport(const CorpusStats& stats);
+Report StatsReport(const CorpusStats& stats, const TuneCounts& tunes);
 
 }  // namespace etude
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -205,6 +206,44 @@ absl::StatusOr<bool> IsWanted(const Record& record, const Record& header, const 
   });
 }
 
+// Columns, by name, in which all rows of one fit must agree: losses per token of two corpora,
+// tokenizers or evaluations have no common law.
+constexpr std::array<std::string_view, 5> kNeverMixed = {"corpus", "tokenizer", "loss_unit",
+                                                         "eval_set", "context"};
+
+// Holds what the first row said of each of them.
+class SameThroughout {
+ public:
+  explicit SameThroughout(const Record& header) : header_(header) {
+    for (const std::string_view name : kNeverMixed) {
+      const auto at = std::ranges::find(header.fields, name);
+      if (at != header.fields.end()) {
+        columns_.push_back(static_cast<std::size_t>(at - header.fields.begin()));
+      }
+    }
+  }
+
+  absl::Status Check(const Record& record, const std::string& file_name) {
+    if (!first_) first_ = record;
+    for (const std::size_t column : columns_) {
+      const std::string& name = header_.fields[column];
+      const std::string& value = record.fields[column];
+      if (value == first_->fields[column]) continue;
+      return InvalidArgument(fmt::format(
+          "{}:{}: {} {}, but {} in line {}: a fit never mixes them, since their losses have no "
+          "common law; fit each with --where \"{}={}\"",
+          file_name, record.line, name, Quoted(value), Quoted(first_->fields[column]), first_->line,
+          name, value));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const Record& header_;
+  std::vector<std::size_t> columns_;
+  std::optional<Record> first_;
+};
+
 absl::StatusOr<FitRow> RowFrom(const Record& record, const ColumnIndex& index, const Record& header,
                                const std::string& file_name) {
   FitRow row;
@@ -271,6 +310,7 @@ absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const Fit
   for (const WhereTerm& term : where) {
     RETURN_IF_ERROR(FindColumn(*header, term.column, file_name).status());
   }
+  SameThroughout same(*header);
   std::vector<FitRow> rows;
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<Record> record, reader.Next());
@@ -282,6 +322,7 @@ absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const Fit
     RETURN_IF_ERROR(CheckWidth(*record, *header, file_name));
     ASSIGN_OR_RETURN(const bool wanted, IsWanted(*record, *header, where));
     if (!wanted) continue;
+    RETURN_IF_ERROR(same.Check(*record, file_name));
     ASSIGN_OR_RETURN(FitRow row, RowFrom(*record, index, *header, file_name));
     rows.push_back(std::move(row));
   }

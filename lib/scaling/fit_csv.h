@@ -34,7 +34,8 @@ absl::StatusOr<FitColumns> ParseFitColumns(std::string_view text);
 // Each row's run_key is "FILE:LINE" unless a column names it. Lines end in LF or CRLF; blank ones
 // are skipped, and so, unread, are rows that do not match `where`, whose columns are the header's.
 // kInvalidArgument: too large, a column not in the header or there twice, a row of another width, a
-// quote out of place, a value that is not a finite number above 0 (u and c may be 0), no rows. The
+// quote out of place, a value that is not a finite number above 0 (u and c may be 0), no rows, or
+// rows that differ in a column called corpus, tokenizer, loss_unit, eval_set or context. The
 // message names file, line and column.
 absl::StatusOr<std::vector<FitRow>> ParseFitCsv(std::string_view text, const FitColumns& columns,
                                                 const std::string& file_name,

@@ -84,5 +84,16 @@ TEST(FitCsvTest, ColumnMapsMustNameWhatIsNeeded) {
   }
 }
 
+TEST(FitCsvTest, TokenizationsAreNeverMixed) {
+  const std::string text = "N,D,L,tokenizer\n1,2,3,char\n2,3,4,char\n4,5,6,remi\n";
+  EXPECT_EQ(ErrorOf(text),
+            "t.csv:4: tokenizer \"remi\", but \"char\" in line 2: a fit never mixes them, since "
+            "their losses have no common law; fit each with --where \"tokenizer=remi\"");
+  const auto one = ParseFitCsv(text, ParseFitColumns("n=N,d=D,loss=L").value(), "t.csv",
+                               ParseWhere("tokenizer=char").value());
+  ASSERT_TRUE(one.ok()) << MessageOf(one.status());
+  EXPECT_EQ(one->size(), 2u);
+}
+
 }  // namespace
 }  // namespace etude
