@@ -4,11 +4,13 @@
 namespace etude {
 namespace {
 
-// Of one run, ?1. Points are many, so only their jobs are noted; files go with their checkpoints.
-constexpr const char* kDeleteRun[] = {
+constexpr char kRememberAttempts[] =
     "INSERT INTO deleted_runs (run, attempts) SELECT run, max(attempts) FROM jobs WHERE run = ?1 "
     "GROUP BY run HAVING max(attempts) > 0 "
-    "ON CONFLICT (run) DO UPDATE SET attempts = max(attempts, excluded.attempts)",
+    "ON CONFLICT (run) DO UPDATE SET attempts = max(attempts, excluded.attempts)";
+// Of one run, ?1. Points are many, so only their jobs are noted; files go with their checkpoints.
+constexpr const char* kDeleteRun[] = {
+    kRememberAttempts,
     "INSERT INTO deleted_jobs (job) SELECT number FROM jobs WHERE run = ?1",
     "DELETE FROM segments WHERE run = ?1",
     "DELETE FROM checkpoints WHERE job IN (SELECT number FROM jobs WHERE run = ?1)",

@@ -90,7 +90,7 @@ void SimCoordinator::AddPoints(const WorkerId& worker, const JobId& job, int att
 void SimCoordinator::CommitCheckpoint(const WorkerId& worker, const Checkpoint& checkpoint,
                                       const Done<absl::Status>& done) {
   const auto decide = [this, worker, checkpoint](const Moment& now, Scheduler::Changes& changes) {
-    const absl::Status status = scheduler_.CommitCheckpoint(worker, checkpoint, now, changes);
+    absl::Status status = scheduler_.CommitCheckpoint(worker, checkpoint, now, changes);
     const bool early = absl::IsFailedPrecondition(status) &&
                        oracle_.facts().IsLive(checkpoint.job, checkpoint.attempt);
     if (!early || !Has(PlantedBug::kAcceptsEarlyCheckpoints)) return status;
@@ -119,7 +119,7 @@ void SimCoordinator::Finish(const FinishedAttempt& end, const Done<absl::Status>
         FinishedAttempt taken = end;
         Spoil(taken);
         const std::size_t before = changes.size();
-        const absl::Status status = scheduler_.Finish(taken, now, changes);
+        absl::Status status = scheduler_.Finish(taken, now, changes);
         if (status.ok() && changes.size() == before) TakeAgain(end, changes);
         return status;
       },
@@ -161,7 +161,7 @@ void SimCoordinator::CancelSweep(const SweepId& sweep, const Done<absl::Status>&
   Post(MakeEvent<absl::Status>(
       [this, sweep, decided_at](const Moment& now, Scheduler::Changes& changes) {
         *decided_at = timeline_.elapsed();
-        const absl::Status status = scheduler_.CancelSweep(sweep, now, changes);
+        absl::Status status = scheduler_.CancelSweep(sweep, now, changes);
         if (!Has(PlantedBug::kCancelsFinishedRuns)) return status;
         for (const auto& [run, fact] : oracle_.facts().runs) {
           if (fact.state != RunState::kSucceeded) continue;

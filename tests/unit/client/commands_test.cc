@@ -127,7 +127,7 @@ TEST(CommandsTest, NoCoordinatorIsExitFive) {
 class PlanCommandTest : public testing::Test {
  protected:
   std::string Spec(const std::string& toml) {
-    const std::string path = directory_->path() + "/spec.toml";
+    std::string path = directory_->path() + "/spec.toml";
     EXPECT_TRUE(WriteFileAtomically(path, toml).ok());
     return path;
   }

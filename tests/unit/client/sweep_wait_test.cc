@@ -18,7 +18,7 @@ class SweepWaitTest : public testing::Test {
     std::vector<SweepView> views;
     absl::Status end;
   };
-  SweepWait MakeWait(std::vector<Step> script) {
+  SweepWait MakeWait(const std::vector<Step>& script) {
     SweepWait wait;
     wait.watch = [this, script](absl::Duration,
                                 const std::function<bool(const SweepView&)>& on_view) {

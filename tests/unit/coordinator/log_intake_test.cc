@@ -40,7 +40,7 @@ class LogIntakeTest : public testing::Test {
     return promise->get_future();
   }
   // The disk is slow: nothing is written after the first byte until `go_on` says so.
-  void TakeFirstAndWait(std::shared_future<void> go_on) {
+  void TakeFirstAndWait(const std::shared_future<void>& go_on) {
     std::promise<void> written;
     intake_->Take({job_, 1, 0, "x"}, [&written, go_on](const Answer& answer) {
       EXPECT_TRUE(answer.ok()) << answer.status();
