@@ -199,14 +199,14 @@ grpc::Status ClientService::SubmitSweep(grpc::ServerContext* context,
 
 absl::Status ClientService::Submit(const v1::SubmitSweepRequest& request,
                                    v1::SubmitSweepResponse& response) {
-  ASSIGN_OR_RETURN(const Submission submission,
+  ASSIGN_OR_RETURN(Submission submission,
                    PrepareSubmission({.spec_toml = request.spec_toml(),
                                       .file_name = request.file_name(),
                                       .corpus_id = request.corpus_id(),
                                       .expected_sweep_id = request.expected_sweep_id()},
                                      parts_.reader));
   ASSIGN_OR_RETURN(const Scheduler::Submitted submitted,
-                   parts_.core.Submit(submission.sweep, submission.configs));
+                   parts_.core.Submit(std::move(submission.sweep), submission.configs));
   ASSIGN_OR_RETURN(const Sweep sweep, parts_.reader.FindSweep(submitted.sweep.text()));
   *response.mutable_sweep() = ToWire(sweep);
   response.set_created(submitted.created);

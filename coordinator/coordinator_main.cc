@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "absl/synchronization/mutex.h"
 #include "coordinator/config.h"
 #include "coordinator/daemon.h"
 #include "coordinator/offline_store.h"
@@ -153,6 +154,9 @@ int RunDaemon(const Flags& flags) {
 }  // namespace etude
 
 int main(int argc, char** argv) {
+  // Debian builds Abseil so that each lock of gRPC's is looked up in a graph of all that are held,
+  // under one lock of its own.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app("Schedules sweeps on workers and keeps their results.", "etude-coordinator");
   etude::Flags flags;
   flags.given.listen.clear();

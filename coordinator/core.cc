@@ -207,11 +207,11 @@ absl::StatusOr<bool> Core::AddCorpus(const Corpus& corpus) {
   });
 }
 
-absl::StatusOr<Scheduler::Submitted> Core::Submit(const Sweep& sweep,
+absl::StatusOr<Scheduler::Submitted> Core::Submit(Sweep sweep,
                                                   const std::vector<RunConfig>& configs) {
   return Wait<absl::StatusOr<Scheduler::Submitted>>(
       [&](const Moment& now, Scheduler::Changes& changes) {
-        return scheduler_.Submit(sweep, configs, now, changes);
+        return scheduler_.Submit(std::move(sweep), configs, now, changes);
       });
 }
 

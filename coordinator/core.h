@@ -83,8 +83,7 @@ class Core {
 
   // For clients.
   absl::StatusOr<bool> AddCorpus(const Corpus& corpus);
-  absl::StatusOr<Scheduler::Submitted> Submit(const Sweep& sweep,
-                                              const std::vector<RunConfig>& configs);
+  absl::StatusOr<Scheduler::Submitted> Submit(Sweep sweep, const std::vector<RunConfig>& configs);
   // In one transaction, during which nothing else is decided.
   absl::StatusOr<Scheduler::Imported> Import(Bundle bundle, const std::string& name);
   absl::Status CancelSweep(const SweepId& sweep);

@@ -111,6 +111,7 @@ struct JobEntry {
 struct RunEntry {
   Run run;
   const PaceEntry* pace = nullptr;
+  std::uint64_t trunk = 0;          // TrunkHash
   std::int64_t memory_bytes = 0;    // of the process that trains it
   std::vector<JobEntry*> jobs;      // every job ever made for it
   JobEntry* last_job = nullptr;     // of the last segment of its path

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -106,7 +107,7 @@ absl::Status Scheduler::Restore(StoredState state, const Moment& now) {
 absl::Status Scheduler::RestoreRuns(StoredState& state, const Moment& now) {
   TextIndex<RunEntry> runs;
   for (Run* run : Sorted(state.runs, &Run::key)) {
-    RunEntry& entry = InsertRun(std::move(*run));
+    RunEntry& entry = InsertRun(std::move(*run), runs_.end());
     runs.Add(entry.run.key.text(), &entry);
   }
   TextIndex<JobEntry> jobs;
@@ -206,13 +207,14 @@ SweepEntry& Scheduler::InsertSweep(Sweep sweep) {
   return entry;
 }
 
-RunEntry& Scheduler::InsertRun(Run run) {
-  const RunKey key = run.key;
-  RunEntry& entry = runs_.try_emplace(runs_.end(), key)->second;
+// `place`: before which it goes, if the caller knows.
+RunEntry& Scheduler::InsertRun(Run run, std::map<RunKey, RunEntry>::iterator place) {
+  RunEntry& entry = runs_.try_emplace(place, run.key)->second;
+  entry.trunk = TrunkHash(run.config);
   entry.pace = &PaceEntryOf(run.config);
   entry.memory_bytes = LeastMemory(run.config);
   entry.run = std::move(run);
-  if (BranchStep(entry.run.config) > 0) trunks_.emplace(TrunkHash(entry.run.config), &entry);
+  if (BranchStep(entry.run.config) > 0) trunks_.emplace(entry.trunk, &entry);
   ++runs_by_state_[static_cast<std::size_t>(entry.run.state)];
   return entry;
 }
@@ -310,24 +312,30 @@ absl::StatusOr<Scheduler::Submitted> Scheduler::Submit(Sweep sweep,
   SweepAdded added;
   std::vector<RunEntry*> runs;
   std::vector<RunEntry*> made;
-  std::set<RunKey> seen;
+  std::unordered_set<const RunEntry*> seen;
   for (std::size_t i = 0; i < configs.size(); ++i) {
     const RunConfig& config = configs[i];
     const RunKey key = keys.size() == configs.size() ? keys[i] : KeyOf(config);
-    if (!seen.insert(key).second) continue;
+    const auto place = runs_.lower_bound(key);
+    const bool known = place != runs_.end() && place->first == key;
+    RunEntry& run = known ? place->second : InsertRun(MakeRun(key, config, now), place);
+    if (!seen.insert(&run).second) continue;
     sweep.runs.push_back(key);
-    RunEntry* run = Find(runs_, key);
-    if (run != nullptr) {
+    runs.push_back(&run);
+    if (known) {
       ++reply.runs_shared;
     } else {
-      run = &InsertRun(MakeRun(key, config, now));
-      added.new_runs.push_back(run->run);
-      made.push_back(run);
+      added.new_runs.push_back(run.run);
+      made.push_back(&run);
     }
-    runs.push_back(run);
   }
-  added.sweep = sweep;
-  SweepEntry& entry = InsertSweep(std::move(sweep));
+  // The texts, which may have many megabytes, are not copied.
+  added.sweep.spec_toml = std::exchange(sweep.spec_toml, {});
+  added.sweep.resolved_json = std::exchange(sweep.resolved_json, {});
+  SweepEntry& entry = InsertSweep(sweep);
+  sweep.spec_toml = std::move(added.sweep.spec_toml);
+  sweep.resolved_json = std::move(added.sweep.resolved_json);
+  added.sweep = std::move(sweep);
   for (RunEntry* run : runs) LinkRun(entry, *run);
   SortByLength(made);
   for (RunEntry* run : made) {

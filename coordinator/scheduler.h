@@ -304,7 +304,7 @@ class Scheduler {
   absl::Status RestoreWorkers(const StoredState& state, const Moment& now);
   absl::Status RestoreSweeps(StoredState& state);
   SweepEntry& InsertSweep(Sweep sweep);
-  RunEntry& InsertRun(Run run);
+  RunEntry& InsertRun(Run run, std::map<RunKey, RunEntry>::iterator place);
   const PaceEntry& PaceEntryOf(const RunConfig& config);
   JobEntry& InsertJob(Job job, RunEntry& run, const Moment& now);
   void LinkRun(SweepEntry& sweep, RunEntry& run);

@@ -36,7 +36,7 @@ std::vector<RunEntry*> Scheduler::OwnRuns(const SweepEntry& sweep) {
 }
 
 void Scheduler::EraseRun(RunEntry& run) {
-  const auto [first, last] = trunks_.equal_range(TrunkHash(run.run.config));
+  const auto [first, last] = trunks_.equal_range(run.trunk);
   const auto entry =
       std::find_if(first, last, [&](const auto& item) { return item.second == &run; });
   if (entry != last) trunks_.erase(entry);

@@ -107,7 +107,7 @@ std::set<RunKey> Scheduler::TakeRuns(const Bundle& bundle, RunsAdded& added, Cha
   for (const Run& run : bundle.runs) {
     const auto here = runs_.find(run.key);
     if (here == runs_.end()) {
-      InsertRun(run);
+      InsertRun(run, runs_.end());
       added.runs.push_back(run);
       taken.insert(run.key);
     } else if (run.state == RunState::kSucceeded &&

@@ -51,7 +51,7 @@ Scheduler::Base Scheduler::BestBase(const RunEntry& run) {
     const auto rank = std::pair(step, committed);
     if (step > 0 && rank > std::pair(best.step, best.committed)) best = {&job, step, committed};
   };
-  const auto [first, last] = trunks_.equal_range(TrunkHash(run.run.config));
+  const auto [first, last] = trunks_.equal_range(run.trunk);
   for (auto at = first; at != last; ++at) {
     RunEntry& other = *at->second;
     if (!ShareTrunk(run.run.config, other.run.config)) continue;
@@ -117,7 +117,7 @@ absl::Status Scheduler::RestoreTrunks(StoredState& state) {
 }
 
 bool Scheduler::IsLongestOfTrunk(const RunEntry& run) const {
-  const auto [first, last] = trunks_.equal_range(TrunkHash(run.run.config));
+  const auto [first, last] = trunks_.equal_range(run.trunk);
   return std::none_of(first, last, [&run](const auto& item) {
     const RunEntry& other = *item.second;
     const bool counts =

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "lib/base/status.h"
 #include "lib/scaling/plan.h"
 #include "lib/scaling/spec.h"
@@ -20,20 +22,22 @@ absl::StatusOr<Corpus> CorpusOf(const SubmittedSpec& submitted, const SweepSpec&
                               text, IsSweepName(text) ? text : "NAME"));
 }
 
-Submission FromPlan(const Plan& plan) {
+Submission FromPlan(Plan plan) {
   Submission submission;
   Sweep& sweep = submission.sweep;
   sweep.id = plan.id;
   sweep.name = plan.name;
   sweep.corpus = plan.corpus.id;
-  sweep.spec_toml = plan.spec_toml;
-  sweep.resolved_json = plan.resolved_json;
+  sweep.spec_toml = std::move(plan.spec_toml);
+  sweep.resolved_json = std::move(plan.resolved_json);
   sweep.max_failed_runs = plan.limits.max_failed_runs;
   sweep.max_hours = plan.limits.max_hours;
-  for (const PlannedRun& run : plan.runs) {
-    sweep.runs.push_back(run.key);
+  sweep.runs.reserve(plan.runs.size());
+  submission.configs.reserve(plan.runs.size());
+  for (PlannedRun& run : plan.runs) {
     if (run.held_out) sweep.held_out.push_back(run.key);
-    submission.configs.push_back(run.config);
+    sweep.runs.push_back(std::move(run.key));
+    submission.configs.push_back(std::move(run.config));
   }
   return submission;
 }
@@ -49,7 +53,7 @@ absl::StatusOr<Submission> PrepareSubmission(const SubmittedSpec& submitted,
   }
   ASSIGN_OR_RETURN(const SweepSpec spec, ParseSweepSpec(submitted.spec_toml, submitted.file_name));
   ASSIGN_OR_RETURN(const Corpus corpus, CorpusOf(submitted, spec, reader));
-  ASSIGN_OR_RETURN(const Plan plan, PlanSweep(spec, corpus, PlanOptions{}));
+  ASSIGN_OR_RETURN(Plan plan, PlanSweep(spec, corpus, {.runs_only = true}));
   if (!submitted.expected_sweep_id.empty() && submitted.expected_sweep_id != plan.id.text()) {
     return FailedPrecondition(
         fmt::format("this is another sweep ({}) than was planned ({}): the spec or the corpus has "
@@ -57,7 +61,7 @@ absl::StatusOr<Submission> PrepareSubmission(const SubmittedSpec& submitted,
                     plan.id.Short(), SweepId(submitted.expected_sweep_id).Short(),
                     submitted.file_name.empty() ? "SPEC" : submitted.file_name));
   }
-  return FromPlan(plan);
+  return FromPlan(std::move(plan));
 }
 
 }  // namespace etude

@@ -145,21 +145,18 @@ absl::Status InsertSweep(Database& database, const Sweep& sweep) {
 absl::Status AddSweep(Database& database, const SweepAdded& change) {
   RETURN_IF_ERROR(CheckSweepName(database, change.sweep));
   for (const Run& run : change.new_runs) {
-    RETURN_IF_ERROR(Annotate(AddRun(database, run), "run " + run.key.Short()));
+    const absl::Status added = AddRun(database, run);
+    if (!added.ok()) return Annotate(added, "run " + run.key.Short());
   }
   RETURN_IF_ERROR(InsertSweep(database, change.sweep));
-  for (const Job& job : change.new_jobs) RETURN_IF_ERROR(AddJob(database, job));
-  for (const Segment& segment : change.new_segments) {
-    RETURN_IF_ERROR(AddSegment(database, segment));
-  }
-  return absl::OkStatus();
+  return AddJobs(database, change.new_jobs, change.new_segments);
 }
 
 absl::Status AddRuns(Database& database, const RunsAdded& change) {
   for (const Run& run : change.runs) {
     RETURN_IF_ERROR(Annotate(AddRun(database, run), "run " + run.key.Short()));
   }
-  for (const Job& job : change.jobs) RETURN_IF_ERROR(AddJob(database, job));
+  RETURN_IF_ERROR(AddJobs(database, change.jobs, {}));
   return ReplacePaths(database, change.paths);
 }
 

@@ -3,6 +3,7 @@
 #ifndef ETUDE_STORAGE_APPLY_CHANGE_H_
 #define ETUDE_STORAGE_APPLY_CHANGE_H_
 
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,8 +16,9 @@ namespace etude {
 absl::Status ApplyChange(Database& database, const Change& change);
 
 // What changes jobs and attempts; the fences are here.
-absl::Status AddJob(Database& database, const Job& job);
-absl::Status AddSegment(Database& database, const Segment& segment);
+// Segments may name these jobs and those that are stored.
+absl::Status AddJobs(Database& database, std::span<const Job> jobs,
+                     std::span<const Segment> segments);
 absl::Status ChangeJob(Database& database, const JobChanged& change);
 absl::Status ReplacePath(Database& database, const JobAdded& change);
 absl::Status ReplacePaths(Database& database, const std::vector<Segment>& paths);

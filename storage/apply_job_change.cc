@@ -1,5 +1,7 @@
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "lib/base/status.h"
 #include "storage/apply_change.h"
@@ -53,34 +55,63 @@ absl::StatusOr<std::int64_t> CheckFence(Database& database, const JobId& id, int
 
 }  // namespace
 
+namespace {
+
+constexpr char kSelectNextJob[] =
+    "SELECT 1 + max((SELECT coalesce(max(number), 0) FROM jobs), "
+    "(SELECT coalesce(max(job), 0) FROM deleted_jobs))";
 constexpr char kInsertJob[] =
     "INSERT INTO jobs (number, id, run, from_step, to_step, state, attempts, counted_failures, "
-    "reason, "
-    "parent) "
-    "VALUES (1 + max((SELECT coalesce(max(number), 0) FROM jobs), "
-    "(SELECT coalesce(max(job), 0) FROM deleted_jobs)), ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-absl::Status AddJob(Database& database, const Job& job) {
-  std::optional<std::int64_t> parent;
-  if (!job.parent.empty()) {
-    ASSIGN_OR_RETURN(const StoredJob stored, FindJob(database, job.parent));
-    parent = stored.number;
-  }
-  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertJob));
-  insert.Bind(job.id.text(), job.run.text(), job.from, job.to, JobStateName(job.state),
-              job.attempts, job.counted_failures, job.reason, parent);
-  return Annotate(insert.Run(), "job " + job.id.text());
-}
-
+    "reason, parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kInsertSegment[] =
     "INSERT INTO segments (run, ordinal, job, from_step, to_step) VALUES (?, ?, ?, ?, ?)";
 
-absl::Status AddSegment(Database& database, const Segment& segment) {
-  ASSIGN_OR_RETURN(const StoredJob job, FindJob(database, segment.job));
-  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertSegment));
-  insert.Bind(segment.run.text(), segment.ordinal, job.number, segment.from, segment.to);
-  return Annotate(insert.Run(),
-                  "segment " + std::to_string(segment.ordinal) + " of run " + segment.run.Short());
+// The numbers of jobs, those being added without a look into the store.
+class JobNumbers {
+ public:
+  explicit JobNumbers(Database& database) : database_(database) {}
+
+  void Add(const JobId& job, std::int64_t number) { added_.emplace(job.text(), number); }
+  absl::StatusOr<std::int64_t> Find(const JobId& job) const {
+    const auto added = added_.find(job.text());
+    if (added != added_.end()) return added->second;
+    ASSIGN_OR_RETURN(const StoredJob stored, FindJob(database_, job));
+    return stored.number;
+  }
+
+ private:
+  Database& database_;
+  std::unordered_map<std::string_view, std::int64_t> added_;
+};
+
+}  // namespace
+
+absl::Status AddJobs(Database& database, std::span<const Job> jobs,
+                     std::span<const Segment> segments) {
+  ASSIGN_OR_RETURN(std::int64_t number, database.ReadInteger(kSelectNextJob));
+  ASSIGN_OR_RETURN(Statement insert, database.Prepare(kInsertJob));
+  JobNumbers numbers(database);
+  for (const Job& job : jobs) {
+    std::optional<std::int64_t> parent;
+    if (!job.parent.empty()) {
+      ASSIGN_OR_RETURN(parent, numbers.Find(job.parent));
+    }
+    insert.Bind(number, job.id.text(), job.run.text(), job.from, job.to, JobStateName(job.state),
+                job.attempts, job.counted_failures, job.reason, parent);
+    const absl::Status inserted = insert.Run();
+    if (!inserted.ok()) return Annotate(inserted, "job " + job.id.text());
+    numbers.Add(job.id, number++);
+  }
+  ASSIGN_OR_RETURN(Statement insert_segment, database.Prepare(kInsertSegment));
+  for (const Segment& segment : segments) {
+    ASSIGN_OR_RETURN(const std::int64_t job, numbers.Find(segment.job));
+    insert_segment.Bind(segment.run.text(), segment.ordinal, job, segment.from, segment.to);
+    const absl::Status inserted = insert_segment.Run();
+    if (inserted.ok()) continue;
+    return Annotate(
+        inserted, "segment " + std::to_string(segment.ordinal) + " of run " + segment.run.Short());
+  }
+  return absl::OkStatus();
 }
 
 constexpr char kDeleteResume[] = "DELETE FROM checkpoints WHERE job = ? AND kind = 'resume'";
@@ -116,23 +147,21 @@ constexpr char kDeleteOffPath[] =
     "AND job NOT IN (SELECT job FROM segments)";
 
 absl::Status ReplacePath(Database& database, const JobAdded& change) {
-  RETURN_IF_ERROR(AddJob(database, change.job));
   ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
   RETURN_IF_ERROR(remove.Bind(change.job.run.text()).Run());
-  for (const Segment& segment : change.path) RETURN_IF_ERROR(AddSegment(database, segment));
+  RETURN_IF_ERROR(AddJobs(database, {&change.job, 1}, change.path));
   ASSIGN_OR_RETURN(Statement drop, database.Prepare(kDeleteOffPath));
   return drop.Bind(change.job.run.text()).Run();
 }
 
 absl::Status ReplacePaths(Database& database, const std::vector<Segment>& paths) {
+  ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
   for (const Segment& segment : paths) {
-    if (segment.ordinal == 0) {
-      ASSIGN_OR_RETURN(Statement remove, database.Prepare(kDeletePath));
-      RETURN_IF_ERROR(remove.Bind(segment.run.text()).Run());
-    }
-    RETURN_IF_ERROR(AddSegment(database, segment));
+    if (segment.ordinal > 0) continue;
+    remove.Bind(segment.run.text());
+    RETURN_IF_ERROR(remove.Run());
   }
-  return absl::OkStatus();
+  return AddJobs(database, {}, paths);
 }
 
 namespace {

@@ -292,12 +292,13 @@ absl::StatusOr<Plan> PlanSweep(const SweepSpec& spec, const Corpus& corpus,
   plan.spec_toml = spec.toml;
   plan.workers = std::max(options.workers, 1);
   ASSIGN_OR_RETURN(plan.runs, ExpandSpec(spec, corpus, errors));
+  plan.resolved_json = Resolve(plan);
+  plan.id = SweepId(Sha256Hex(plan.resolved_json));
+  if (options.runs_only) return plan;
   for (PlannedRun& run : plan.runs) {
     Cost(run, corpus, options);
     WarnOfRun(run);
   }
-  plan.resolved_json = Resolve(plan);
-  plan.id = SweepId(Sha256Hex(plan.resolved_json));
   ShareTrunks(plan.runs);
   plan.totals = TotalsOf(plan.runs, plan.workers);
   plan.designs = DesignsOf(plan.runs);

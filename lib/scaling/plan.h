@@ -28,8 +28,9 @@ struct MeasuredRate {
 
 // None of it enters the sweep's id.
 struct PlanOptions {
-  int workers = 1;                     // slots that train at once
-  std::vector<MeasuredRate> measured;  // replace the assumed rates of their shapes
+  int workers = 1;                          // slots that train at once
+  std::vector<MeasuredRate> measured = {};  // replace the assumed rates of their shapes
+  bool runs_only = false;  // no costs, totals, designs and warnings: for submission
 };
 
 // Something to know before the run is paid for. Codes are a contract: "low_tokens_per_param" (D/N
