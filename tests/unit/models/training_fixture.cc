@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/random.h"
 #include "lib/base/status.h"
+#include "lib/music/char_tokenizer.h"
 #include "lib/music/corpus_publish.h"
 
 namespace etude {
