@@ -196,6 +196,7 @@ void MakeCommands(CommandTree& tree) {
   AddUp(tree);
   AddTrain(tree);
   AddCorpus(tree);
+  AddMusic(tree);
   AddPlan(tree);
   AddSubmit(tree);
   AddSweep(tree);

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
-#include <memory>
+#include <map>
+#include <numeric>
+#include <string>
 #include <utility>
 
 #include "lib/music/abc_lexer.h"
@@ -13,14 +16,18 @@ namespace etude {
 namespace {
 
 constexpr std::size_t kMaxShownText = 40;
+constexpr std::int64_t kMaxLexemes = 3'000'000;  // what a large orchestral score has is far below
 
 class AbcParser {
  public:
-  AbcParser(std::string_view text, AbcFaults& faults) : text_(text), faults_(faults) {}
+  AbcParser(std::string_view text, AbcFaults& faults) : text_(text), faults_(faults) {
+    std::iota(drums_.begin(), drums_.end(), 0);
+  }
 
   WrittenTune Parse() {
     AbcLexer lexer(text_);
     for (AbcLexeme lexeme; !ended_ && lexer.Next(lexeme); offset_ += lexeme.text.size()) {
+      if (++lexemes_ > kMaxLexemes) EndAtLimit();
       Add(lexeme);
     }
     if (!tune_.has_key) faults_.Add(AbcFault::kNoKey, 0, "no K: field starts the music");
@@ -84,7 +91,7 @@ class AbcParser {
   }
 
   void AddUnknown(std::string_view text) {
-    if (symbols_.find(text) != std::string::npos) return;
+    if (symbols_[static_cast<unsigned char>(text.front())]) return;
     tune_.lexes = false;
     faults_.Add(AbcFault::kUnknownText, offset_, fmt::format("\"{}\" means nothing here", text));
   }
@@ -96,15 +103,15 @@ class AbcParser {
   }
 
   AbcVoice& VoiceOf(std::string_view id) {
-    for (AbcVoice& voice : voices_) {
-      if (voice.written().id == id) return voice;
-    }
+    if (const auto known = by_id_.find(id); known != by_id_.end()) return *known->second;
     if (voices_.size() == kMaxScoreVoices) {
       faults_.Add(AbcFault::kTooLarge, offset_,
                   fmt::format("more than {} voices", kMaxScoreVoices));
       return voices_.back();
     }
-    AbcVoice& voice = voices_.emplace_back(static_cast<int>(voices_.size()), id, tune_, faults_);
+    const AbcVoice::Shared shared{tune_, faults_, drums_};
+    AbcVoice& voice = voices_.emplace_back(static_cast<int>(voices_.size()), id, shared);
+    by_id_.emplace(id, &voice);
     voice.settings() = defaults_;
     return voice;
   }
@@ -148,7 +155,7 @@ class AbcParser {
       case 'V':
         return AddVoice(field.value);
       case 'U':
-        if (!field.value.empty()) symbols_ += field.value.front();
+        if (!field.value.empty()) symbols_[static_cast<unsigned char>(field.value.front())] = true;
         return;
       case 'I':
         return AddDirective(field.value);
@@ -164,6 +171,12 @@ class AbcParser {
 
   void EndAtSecondTune() {
     faults_.Add(AbcFault::kSecondTune, offset_, "a second tune begins; it is left out");
+    ended_ = true;
+  }
+
+  void EndAtLimit() {
+    faults_.Add(AbcFault::kTooLarge, offset_,
+                fmt::format("more than {} lexemes; the rest is left out", kMaxLexemes));
     ended_ = true;
   }
 
@@ -285,26 +298,28 @@ class AbcParser {
   // "^d".
   void AddDrum(std::string_view note, int pitch) {
     std::string written(note);
-    std::ranges::stable_partition(written, [](char c) { return c == '^' || c == '_' || c == '='; });
+    std::stable_partition(written.begin(), written.end(),
+                          [](char c) { return c == '^' || c == '_' || c == '='; });
     const std::vector<AbcLexeme> lexemes = LexAbc(written, AbcLexer::Start::kMusic);
     if (lexemes.size() != 1 || lexemes.front().kind != AbcLexKind::kNote) return;
     const AbcNote parsed = ParseAbcNote(lexemes.front().text);
-    drums_[parsed.NaturalPitch() + parsed.accidental.value_or(0)] = pitch;
-    const auto shared = std::make_shared<const DrumMap>(drums_);
-    defaults_.drum_map = shared;
-    for (AbcVoice& voice : voices_) voice.settings().drum_map = shared;
+    const int written_pitch = parsed.NaturalPitch() + parsed.accidental.value_or(0);
+    const bool possible = written_pitch >= 0 && written_pitch <= 127 && pitch >= 0 && pitch <= 127;
+    if (possible) drums_[static_cast<std::size_t>(written_pitch)] = pitch;
   }
 
   std::string_view text_;
   AbcFaults& faults_;
   WrittenTune tune_;
   std::deque<AbcVoice> voices_;
+  std::map<std::string_view, AbcVoice*> by_id_;
   AbcVoice* current_ = nullptr;
   VoiceSettings defaults_;
   DrumMap drums_;
-  std::string symbols_;  // letters that U: gave a meaning
+  std::array<bool, 256> symbols_ = {};  // letters that U: gave a meaning
   std::string_view tempo_;
   std::size_t offset_ = 0;  // of the lexeme at hand
+  std::int64_t lexemes_ = 0;
   bool has_unit_ = false;
   bool ended_ = false;
 };
@@ -313,6 +328,7 @@ class AbcParser {
 
 void AbcFaults::Add(AbcFault fault, std::size_t offset, std::string message) {
   ++count_;
+  any_too_large_ = any_too_large_ || fault == AbcFault::kTooLarge;
   if (std::ssize(listed_) >= kMaxAbcFaults) return;
   listed_.push_back({fault, static_cast<std::uint32_t>(offset), std::move(message)});
 }

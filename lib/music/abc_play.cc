@@ -13,6 +13,7 @@ namespace etude {
 namespace {
 
 constexpr std::int64_t kQuartersOfWhole = 4;
+constexpr std::size_t kMaxOpenTies = 256;  // that wait at once; later ones bind nothing
 
 // The least number of ticks to a whole note that holds every length exactly.
 class Grid {
@@ -76,13 +77,13 @@ class VoicePlayer {
         budget_(context.budget),
         meter_(tune.meter) {}
 
-  // False where a limit ends the music early.
-  bool Play() {
+  void Play() {
     if (leads_) StartScore();
     while (at_ < elements_.size()) {
-      if (--budget_.steps < 0) return Stop("repeats unfold to too many steps");
-      if (now_ > kMaxScoreTicks) return Stop("the music lasts too long");
       const WrittenElement& element = elements_[at_];
+      budget_.steps -= 1 + element.count;
+      if (budget_.steps < 0) return Stop("repeats unfold to too many steps");
+      if (now_ > kMaxScoreTicks) return Stop("the music lasts too long");
       ++at_;
       if (element.kind == WrittenKind::kNotes && !PlayNotes(element)) {
         return Stop("repeats unfold to too many notes");
@@ -93,7 +94,6 @@ class VoicePlayer {
     now_ = kMaxScoreTicks;
     still_open_.clear();
     DropTies();
-    return true;
   }
 
   Voice TakeVoice() { return std::move(voice_); }
@@ -105,11 +105,11 @@ class VoicePlayer {
     std::uint32_t offset = 0;
   };
 
-  bool Stop(const char* why) {
+  // At a limit.
+  void Stop(const char* why) {
     const std::size_t offset = at_ < elements_.size() ? elements_[at_].offset : 0;
     faults_.Add(AbcFault::kTooLarge, offset, fmt::format("{}; the rest is left out", why));
     score_.end = std::max(score_.end, now_);
-    return false;
   }
 
   std::int64_t Ticks(Rational length) const {
@@ -188,7 +188,7 @@ class VoicePlayer {
   // Of the ties from before, those that end later stay open.
   void DropTies() {
     for (const OpenTie& tie : open_) {
-      if (tie.end > now_) {
+      if (tie.end > now_ && still_open_.size() < kMaxOpenTies) {
         still_open_.push_back(tie);
       } else if (tie.offset > last_bad_tie_) {
         last_bad_tie_ = tie.offset;
@@ -333,7 +333,7 @@ bool Sounds(const WrittenVoice& voice) { return !voice.notes.empty(); }
 
 }  // namespace
 
-bool PlayAbc(const WrittenTune& tune, AbcFaults& faults, Score& score) {
+void PlayAbc(const WrittenTune& tune, AbcFaults& faults, Score& score) {
   const Grid grid = GridOf(tune);
   if (!grid.exact()) {
     faults.Add(AbcFault::kTooFine, 0, "the lengths have no common grid; they are rounded");
@@ -343,19 +343,17 @@ bool PlayAbc(const WrittenTune& tune, AbcFaults& faults, Score& score) {
   if (!tune.meter.free()) score.meters.push_back({0, tune.meter.beats, tune.meter.unit});
   if (tune.header.us_per_quarter) score.tempos.push_back({0, *tune.header.us_per_quarter});
   Budget budget;
-  bool whole = true;
   bool leads = true;
   for (const WrittenVoice& written : tune.voices) {
     if (!Sounds(written)) continue;
     VoicePlayer player(tune, written, std::exchange(leads, false), {faults, score, budget});
-    whole = player.Play() && whole;
+    player.Play();
     Voice voice = player.TakeVoice();
     voice.name = written.name.empty() ? written.id : written.name;
     voice.program = written.program;
     voice.drums = written.drums;
     score.voices.push_back(std::move(voice));
   }
-  return whole;
 }
 
 }  // namespace etude

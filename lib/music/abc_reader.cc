@@ -103,13 +103,12 @@ std::string_view AbcFaultName(AbcFault fault) {
 AbcReading ReadAbc(std::string_view tune) {
   AbcReading reading;
   AbcFaults faults;
-  const bool whole_text = tune.size() <= kMaxAbcBytes;
-  if (!whole_text) {
+  if (tune.size() > kMaxAbcBytes) {
     faults.Add(AbcFault::kTooLarge, kMaxAbcBytes, "the tune is too large; the rest is left out");
     tune = tune.substr(0, kMaxAbcBytes);
   }
   WrittenTune written = ParseAbc(tune, faults);
-  const bool played = PlayAbc(written, faults, reading.score);
+  PlayAbc(written, faults, reading.score);
   Normalize(reading.score);
   const bool sounds = NoteCount(reading.score) > 0;
   if (written.has_key && !sounds) faults.Add(AbcFault::kNoMusic, tune.size(), "there is no note");
@@ -118,7 +117,7 @@ AbcReading ReadAbc(std::string_view tune) {
   reading.header = std::move(written.header);
   reading.lexes = written.lexes && written.has_key;
   reading.bars_right = std::ranges::all_of(reading.bars, IsRight);
-  reading.plays = sounds && whole_text && played;
+  reading.plays = sounds && !faults.any_too_large();
   return reading;
 }
 

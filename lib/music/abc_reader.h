@@ -23,7 +23,7 @@
 
 namespace etude {
 
-inline constexpr std::size_t kMaxAbcBytes = std::size_t{1} << 24;  // of one tune
+inline constexpr std::size_t kMaxAbcBytes = std::size_t{1} << 22;  // of one tune
 inline constexpr int kMaxAbcFaults = 1000;                         // listed; more are only counted
 inline constexpr int kMaxAbcPasses = 63;                           // through one repeated section
 inline constexpr std::int64_t kMaxAbcSteps = 8'000'000;  // notes, rests, bars in playing order
@@ -32,7 +32,7 @@ inline constexpr int kMaxTicksPerQuarter = 1 << 20;
 enum class AbcFault : std::uint8_t {
   kNoKey,         // no K: field, so nothing says where the music starts
   kNoMusic,       // no note
-  kTooLarge,      // beyond kMaxAbcBytes, notes, steps, ticks or voices; the rest is left out
+  kTooLarge,      // beyond a limit of bytes, voices, notes, steps or ticks; the rest is left out
   kTooFine,       // lengths that no grid of kMaxTicksPerQuarter holds; they are rounded
   kUnknownText,   // characters that mean nothing here; left out
   kBadField,      // a field that says nothing readable; it changes nothing

@@ -14,7 +14,8 @@ constexpr int kMaxWholeNotes = 1024;             // of one note or rest
 constexpr std::int64_t kFinestLength = 1 << 20;  // of a whole note
 constexpr std::size_t kMaxBroken = 8;            // dots
 constexpr int kMaxTuplet = 99;
-constexpr int kMaxBarRests = 1000;
+constexpr int kMaxBarRests = 1000;  // in one
+constexpr std::size_t kMaxChordNotes = 128;
 
 std::string Text(Rational length) {
   if (!length.exact()) return "an endless fraction";
@@ -96,8 +97,8 @@ WrittenBar BarOf(std::string_view line) {
 
 }  // namespace
 
-AbcVoice::AbcVoice(int index, std::string_view id, WrittenTune& tune, AbcFaults& faults)
-    : index_(index), tune_(tune), faults_(faults) {
+AbcVoice::AbcVoice(int index, std::string_view id, const Shared& shared)
+    : index_(index), tune_(shared.tune), faults_(shared.faults), drums_(shared.drums) {
   written_.id = std::string(id);
   bar_accidentals_.fill(kNoAccidental);
 }
@@ -124,7 +125,8 @@ std::int8_t& AbcVoice::BarAccidental(const AbcNote& note) {
   const int octave = settings_.reach == AccidentalReach::kOctave
                          ? std::clamp(note.octave + kOctaves / 2, 0, kOctaves - 1)
                          : 0;
-  return bar_accidentals_[static_cast<std::size_t>((note.letter - 'A') * kOctaves + octave)];
+  const auto letter = static_cast<std::size_t>(note.letter - 'A');
+  return bar_accidentals_[letter * kOctaves + static_cast<std::size_t>(octave)];
 }
 
 int AbcVoice::AccidentalOf(const AbcNote& note) {
@@ -143,19 +145,16 @@ int AbcVoice::AccidentalOf(const AbcNote& note) {
   return settings_.signature[static_cast<std::size_t>(note.letter - 'A')];
 }
 
-std::optional<std::int8_t> AbcVoice::PitchOf(const AbcNote& note, std::size_t offset) {
+std::optional<int> AbcVoice::PitchOf(const AbcNote& note, std::size_t offset) {
   const int accidental = AccidentalOf(note);
   named_.push_back({note.letter, note.octave, accidental});
   int pitch = note.NaturalPitch() + accidental;
   if (settings_.drums) {
-    if (settings_.drum_map != nullptr) {
-      const auto mapped = settings_.drum_map->find(pitch);
-      if (mapped != settings_.drum_map->end()) pitch = mapped->second;
-    }
+    if (pitch >= 0 && pitch <= 127) pitch = drums_[static_cast<std::size_t>(pitch)];
   } else {
     pitch += settings_.transpose + settings_.midi_transpose;
   }
-  if (pitch >= 0 && pitch <= 127) return static_cast<std::int8_t>(pitch);
+  if (pitch >= 0 && pitch <= 127) return pitch;
   faults_.Add(AbcFault::kOutOfRange, offset,
               fmt::format("a pitch of {}, where MIDI has 0 to 127", pitch));
   return std::nullopt;
@@ -234,6 +233,11 @@ void AbcVoice::AddTimed(WrittenKind kind, std::size_t first, Rational time, std:
 void AbcVoice::AddNote(const AbcLexeme& lexeme, std::size_t offset) {
   if (in_grace_) return;
   if (!in_chord_) named_.clear();
+  if (named_.size() == kMaxChordNotes) {
+    faults_.Add(AbcFault::kTooLarge, offset,
+                fmt::format("a chord of more than {} notes", kMaxChordNotes));
+    return;
+  }
   const AbcNote note = ParseAbcNote(lexeme.text);
   const Rational length = LengthOf(note.length, offset);
   const std::size_t first = written_.notes.size();
@@ -259,6 +263,10 @@ void AbcVoice::AddBarRest(std::string_view bars, std::size_t offset) {
   if (count < 1 || count > kMaxBarRests) {
     faults_.Add(AbcFault::kBadLength, offset,
                 fmt::format("a rest of \"{}\" bars is none that music has", bars));
+    return;
+  }
+  if (bars_ + count > kMaxScoreBars) {
+    faults_.Add(AbcFault::kTooLarge, offset, fmt::format("more than {} bars", kMaxScoreBars));
     return;
   }
   const Rational bar = settings_.meter.free() ? Rational(1) : settings_.meter.bar();

@@ -6,8 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -20,8 +18,8 @@ namespace etude {
 // How far an accidental in the music reaches (2.1, 11.3).
 enum class AccidentalReach : std::uint8_t { kNote, kOctave, kPitch };
 
-// The MIDI key that a written pitch of a drum voice stands for: %%MIDI drummap.
-using DrumMap = std::map<int, int>;
+// The MIDI key that a written pitch of a drum voice stands for, by %%MIDI drummap.
+using DrumMap = std::array<int, 128>;
 
 // What a voice begins with, as the header or its fields say.
 struct VoiceSettings {
@@ -33,13 +31,17 @@ struct VoiceSettings {
   int program = 0;
   bool drums = false;
   AccidentalReach reach = AccidentalReach::kPitch;
-  std::shared_ptr<const DrumMap> drum_map;
 };
 
 class AbcVoice {
  public:
-  // `index` of the voice; `tune` takes the bars.
-  AbcVoice(int index, std::string_view id, WrittenTune& tune, AbcFaults& faults);
+  // What voices of one tune share; all of it outlives them.
+  struct Shared {
+    WrittenTune& tune;  // takes the bars
+    AbcFaults& faults;
+    const DrumMap& drums;
+  };
+  AbcVoice(int index, std::string_view id, const Shared& shared);
 
   VoiceSettings& settings() { return settings_; }
   WrittenVoice& written() { return written_; }
@@ -75,7 +77,7 @@ class AbcVoice {
   Rational LengthOf(std::string_view length, std::size_t offset);
   int AccidentalOf(const AbcNote& note);
   std::int8_t& BarAccidental(const AbcNote& note);
-  std::optional<std::int8_t> PitchOf(const AbcNote& note, std::size_t offset);
+  std::optional<int> PitchOf(const AbcNote& note, std::size_t offset);
   void AddTimed(WrittenKind kind, std::size_t first, Rational time, std::size_t offset);
   Rational TakeTupletFactor();
   void ApplyBroken(WrittenElement& first, WrittenElement& second);
@@ -90,6 +92,7 @@ class AbcVoice {
   int index_;
   WrittenTune& tune_;
   AbcFaults& faults_;
+  const DrumMap& drums_;
   VoiceSettings settings_;
   WrittenVoice written_;
 

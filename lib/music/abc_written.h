@@ -16,8 +16,8 @@
 namespace etude {
 
 struct WrittenNote {
-  Rational length;  // of whole notes
-  std::int8_t pitch = 60;
+  Rational length;    // of whole notes
+  int pitch = 60;     // MIDI key number
   bool tied = false;  // to the next one of this pitch
 };
 
@@ -80,10 +80,12 @@ class AbcFaults {
   void Add(AbcFault fault, std::size_t offset, std::string message);
   std::vector<WrittenFault>& listed() { return listed_; }
   std::int64_t count() const { return count_; }
+  bool any_too_large() const { return any_too_large_; }
 
  private:
   std::vector<WrittenFault> listed_;
   std::int64_t count_ = 0;
+  bool any_too_large_ = false;
 };
 
 struct WrittenTune {
@@ -98,8 +100,8 @@ struct WrittenTune {
 
 WrittenTune ParseAbc(std::string_view text, AbcFaults& faults);
 
-// Plays repeats and binds ties. False where a limit cut the music short.
-bool PlayAbc(const WrittenTune& tune, AbcFaults& faults, Score& score);
+// Plays repeats and binds ties.
+void PlayAbc(const WrittenTune& tune, AbcFaults& faults, Score& score);
 
 }  // namespace etude
 

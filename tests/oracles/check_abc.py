@@ -6,17 +6,23 @@ check_abc.py compare DIR   for every DIR/NAME.abc, one tune each, with our notes
                            ("total tunes TUNES equal EQUAL ours N theirs N matched N exact N"), and apart from them
                            those of tunes with repeats that abc2midi is known to play otherwise ("implied tunes ...")
 
-Matched: pitch and onset agree; exact: the duration too. Grace notes, chord names and dynamics are switched off in
+Prints "no mido" or "no abc2midi" where that is not installed. Matched: pitch and onset agree; exact: the duration too. Grace notes, chord names and dynamics are switched off in
 abc2midi; what else it plays otherwise by design is taken out of the text first, see neutral().
 """
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
 
-import mido
+try:
+    import mido
+except ImportError:
+    sys.exit(print("no mido"))
+if not shutil.which("abc2midi"):
+    sys.exit(print("no abc2midi"))
 
 TICKS = 96  # to a quarter; finer than any length abc2midi and the tunes share, coarser than its rounding
 OPTIONS = ["-NGRA", "-NGUI", "-NFER", "-NFNP", "-silent", "-quiet"]
@@ -35,12 +41,14 @@ def has_implied_start(text):
     """True where a repeat ends that begins at a double bar line. ABC 2.1 (4.8) has it restart there, and so do we;
     abc2midi goes back further."""
     music = re.sub(r"(?m)^([A-Za-z+]:|%).*$", "", text.replace("\r", ""))
-    starts_at_double = False
+    marked = starts_at_double = False
     for bar in re.findall(r":*\[?\|+\]?:*|::", music):
-        if bar.startswith(":"):
-            if starts_at_double:
-                return True
-        starts_at_double = (starts_at_double or bar in ("||", "|]", "[|")) and ":" not in bar
+        if bar.startswith(":") and starts_at_double:
+            return True
+        if ":" in bar:
+            marked, starts_at_double = bar.endswith(":"), False
+        elif bar in ("||", "|]", "[|") and not marked:
+            starts_at_double = True
     return False
 
 

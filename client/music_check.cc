@@ -1,0 +1,119 @@
+#include "client/music_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+#include "lib/music/abc_clean.h"
+#include "lib/music/abc_reader.h"
+
+namespace etude {
+namespace {
+
+// Line ends before `at`; "\r\n" is one.
+int LinesBefore(std::string_view text, std::size_t at) {
+  int lines = 0;
+  for (std::size_t i = 0; i < at; ++i) {
+    const bool is_crlf = text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
+    if ((text[i] == '\n' || text[i] == '\r') && !is_crlf) ++lines;
+  }
+  return lines;
+}
+
+CheckedLevel LevelOf(bool holds, const AbcReading& reading, int first_line,
+                     std::initializer_list<AbcFault> faults) {
+  CheckedLevel level{holds, ""};
+  if (holds) return level;
+  const auto fault = std::ranges::find_if(reading.warnings, [&](const AbcWarning& warning) {
+    return std::ranges::find(faults, warning.fault) != faults.end();
+  });
+  level.reason =
+      fault == reading.warnings.end()
+          ? "beyond the first faults, which are all that are listed"
+          : fmt::format("{}:{}: {}", first_line + fault->line, fault->column, fault->message);
+  return level;
+}
+
+CheckedTune CheckTune(std::string_view text, int first_line) {
+  const AbcReading reading = ReadAbc(text);
+  CheckedTune tune;
+  tune.title = reading.header.title;
+  tune.lexes =
+      LevelOf(reading.lexes, reading, first_line, {AbcFault::kNoKey, AbcFault::kUnknownText});
+  tune.bars =
+      LevelOf(reading.bars_right, reading, first_line, {AbcFault::kBarLong, AbcFault::kBarShort});
+  tune.plays = LevelOf(reading.plays, reading, first_line,
+                       {AbcFault::kNoKey, AbcFault::kNoMusic, AbcFault::kTooLarge});
+  tune.notes = NoteCount(reading.score);
+  tune.bar_count = std::ssize(reading.bars);
+  tune.faults = reading.warning_count;
+  return tune;
+}
+
+// What a table shows: the first level that fails.
+std::string FirstReason(const CheckedTune& tune) {
+  for (const CheckedLevel* level : {&tune.lexes, &tune.bars, &tune.plays}) {
+    if (!level->holds) return level->reason;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<CheckedTune> CheckTunes(const std::string& file, std::string_view text) {
+  std::vector<std::string_view> parts = SplitTunes(text);
+  if (parts.empty()) parts.push_back(text);
+  std::vector<CheckedTune> tunes;
+  int line = 0;
+  std::size_t at = 0;
+  for (const std::string_view part : parts) {
+    const auto start = static_cast<std::size_t>(part.data() - text.data());
+    line += LinesBefore(text.substr(at), start - at);
+    at = start;
+    tunes.push_back(CheckTune(part, line));
+    tunes.back().file = file;
+    tunes.back().tune = std::ssize(tunes);
+  }
+  return tunes;
+}
+
+Report CheckReport(const std::vector<CheckedTune>& tunes) {
+  Report report{"tunes",
+                {},
+                Table{{{"file", "file"},
+                       {"tune", "tune"},
+                       {"title", "title"},
+                       {"lexes", "lexes"},
+                       {"bars", "bars right"},
+                       {"plays", "plays"},
+                       {"notes", "notes", Show::kCount},
+                       {"bar_count", ""},
+                       {"faults", "faults", Show::kCount},
+                       {"reason", "first failure"},
+                       {"lexes_reason", ""},
+                       {"bars_reason", ""},
+                       {"plays_reason", ""}},
+                      {}},
+                "no tunes"};
+  std::int64_t lexes = 0;
+  std::int64_t bars = 0;
+  std::int64_t plays = 0;
+  for (const CheckedTune& tune : tunes) {
+    lexes += tune.lexes.holds ? 1 : 0;
+    bars += tune.bars.holds ? 1 : 0;
+    plays += tune.plays.holds ? 1 : 0;
+    report.list->rows.push_back({tune.file, tune.tune, tune.title, tune.lexes.holds,
+                                 tune.bars.holds, tune.plays.holds, tune.notes, tune.bar_count,
+                                 tune.faults, FirstReason(tune), tune.lexes.reason,
+                                 tune.bars.reason, tune.plays.reason});
+  }
+  report.facts = {{{"checked", "tunes", Show::kCount}, std::ssize(tunes)},
+                  {{"lex", "lex (V0)", Show::kCount}, lexes},
+                  {{"bars_right", "bars right (V3)", Show::kCount}, bars},
+                  {{"play", "play (V4)", Show::kCount}, plays}};
+  return report;
+}
+
+}  // namespace etude
