@@ -88,6 +88,7 @@ CLI::App* AddNoun(CommandTree& tree, const CommandText& text);
 void AddUp(CommandTree& tree);
 void AddTrain(CommandTree& tree);
 void AddCorpus(CommandTree& tree);
+void AddCorpusConvert(CommandTree& tree, CLI::App& noun);  // of `corpus`
 void AddMusic(CommandTree& tree);
 void AddPlan(CommandTree& tree);
 void AddSubmit(CommandTree& tree);

@@ -251,6 +251,7 @@ void AddCorpus(CommandTree& tree) {
                      {"etude corpus fetch folk abc/folk", "etude corpus push corpora/folk"},
                      ""});
   AddFetch(tree, *noun);
+  AddCorpusConvert(tree, *noun);
   AddBuild(tree, *noun);
   AddStats(tree, *noun);
   AddPush(tree, *noun);

@@ -51,7 +51,7 @@ MidiConversion ConvertMidi(std::string_view bytes, const MidiConvertOptions& opt
   if (conversion.notes_in == 0) return conversion;
   CompleteMeter(reading.score, conversion);
   CompleteKey(reading.score, conversion);
-  conversion.grid = options.grid ? Grid{.steps = *options.grid} : ChooseGrid(reading.score);
+  conversion.grid = options.grid ? NoteGrid{.steps = *options.grid} : ChooseGrid(reading.score);
   const Score quantized = Quantize(reading.score, conversion.grid.steps);
   conversion.grid.steps = quantized.ticks_per_quarter;
   conversion.key = quantized.keys.front().key;

@@ -30,7 +30,7 @@ struct MidiConversion {
   std::int64_t notes_in = 0;
   std::int64_t notes_out = 0;  // that ReadAbc finds in `abc`
   NoteAgreement agreement;     // of the file's notes with those
-  Grid grid;                   // as used
+  NoteGrid grid;               // as used
   Key key;                     // at the beginning
   MeterChange meter;           // likewise
   // 1 where the file says it, else the guess's.

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <numeric>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -15,8 +14,9 @@ namespace {
 
 constexpr std::array<int, 9> kGrids = {1, 2, 3, 4, 6, 8, 12, 16, kMaxGridSteps};
 
-// Of those, the ones chosen from: coarser grids hold onsets and lose the lengths of short notes.
-constexpr std::span<const int> kChosenGrids = std::span(kGrids).subspan(2);
+// Of those, the ones chosen from, plain ones first: coarser grids hold onsets and lose the lengths
+// of short notes.
+constexpr std::array<int, 7> kChosenGrids = {4, 3, 6, 8, 12, 16, kMaxGridSteps};
 
 // Steps a beat that a person plays to; finer ones cannot be told from chance. On each of them a
 // note stays within an eighth of a quarter of its time, as on every grid that not all notes lie on.
@@ -73,8 +73,8 @@ double FitOf(const std::vector<std::int64_t>& phases, int steps) {
   return std::max(0.0, (share - chance) / (1 - chance));
 }
 
-Grid PlayedGrid(const std::vector<std::int64_t>& phases) {
-  Grid best{.steps = kPerformedSteps, .fit = 0, .performed = true};
+NoteGrid PlayedGrid(const std::vector<std::int64_t>& phases) {
+  NoteGrid best{.steps = kPerformedSteps, .fit = 0, .performed = true};
   double least = kPlayedResidual;
   for (const int steps : kPlayedGrids) {
     const double residual = MeanOverOnsets(phases, [&](std::size_t phase) {
@@ -254,7 +254,7 @@ std::int64_t NearestLine(const std::vector<std::int64_t>& lines, std::int64_t at
 
 bool IsGrid(int steps) { return std::ranges::find(kGrids, steps) != kGrids.end(); }
 
-Grid ChooseGrid(const Score& score) {
+NoteGrid ChooseGrid(const Score& score) {
   if (NoteCount(score) == 0) return {};
   const std::vector<std::int64_t> phases = OnsetPhases(score);
   std::array<double, kChosenGrids.size()> fits{};

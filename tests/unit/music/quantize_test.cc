@@ -26,10 +26,15 @@ std::vector<double> EveryQuarterOf(int steps, int count) {
   return times;
 }
 
-TEST(QuantizeTest, TheGridIsTheCoarsestThatHoldsTheNotes) {
-  for (const int steps : {1, 2, 3, 4, 6, 8, 12, 16, 24}) {
+TEST(QuantizeTest, TheGridIsTheFirstThatHoldsTheNotes) {
+  for (const int steps : {3, 4, 6, 8, 12, 16, 24}) {
     EXPECT_EQ(ChooseGrid(AtQuarters(480, EveryQuarterOf(steps, 200))).steps, steps);
   }
+}
+
+TEST(QuantizeTest, NoGridIsCoarserThanSixteenths) {
+  EXPECT_EQ(ChooseGrid(AtQuarters(480, EveryQuarterOf(1, 200))).steps, 4);
+  EXPECT_EQ(ChooseGrid(AtQuarters(480, EveryQuarterOf(2, 200))).steps, 4);
 }
 
 TEST(QuantizeTest, SixteenthsBesideTripletsNeedTwelfths) {
@@ -40,7 +45,7 @@ TEST(QuantizeTest, SixteenthsBesideTripletsNeedTwelfths) {
 
 TEST(QuantizeTest, EightyNineTicksAQuarterDoNotDrift) {
   const Score source = AtQuarters(89, EveryQuarterOf(4, 4000));
-  const Grid grid = ChooseGrid(source);
+  const NoteGrid grid = ChooseGrid(source);
   EXPECT_EQ(grid.steps, 4);
   EXPECT_FALSE(grid.performed);
   const Score quantized = Quantize(source, grid.steps);
@@ -52,7 +57,7 @@ TEST(QuantizeTest, EightyNineTicksAQuarterDoNotDrift) {
 TEST(QuantizeTest, APlayerNearTheBeatIsOnTheBeatsGrid) {
   std::vector<double> times;
   for (int i = 0; i < 400; ++i) times.push_back(1 + i / 4.0 + (i * 7 % 11 - 5) / 120.0);
-  const Grid grid = ChooseGrid(AtQuarters(480, times));
+  const NoteGrid grid = ChooseGrid(AtQuarters(480, times));
   EXPECT_EQ(grid.steps, 4);
   EXPECT_FALSE(grid.performed);
   EXPECT_LT(grid.fit, 0.9);
@@ -61,7 +66,7 @@ TEST(QuantizeTest, APlayerNearTheBeatIsOnTheBeatsGrid) {
 TEST(QuantizeTest, MusicWithoutABeatGetsAFineGridAndIsMarked) {
   std::vector<double> times;
   for (int i = 0; i < 1000; ++i) times.push_back(i * 0.381966);
-  const Grid grid = ChooseGrid(AtQuarters(480, times));
+  const NoteGrid grid = ChooseGrid(AtQuarters(480, times));
   EXPECT_TRUE(grid.performed);
   EXPECT_EQ(grid.steps, 16);
 }
