@@ -201,8 +201,9 @@ absl::StatusOr<BundleDirectory> BundleDirectory::Open(const std::string& path, C
   RETURN_IF_ERROR(MakeDirectories(path));
   for (const std::string& file : FilesIn(path)) {
     if (IsOfBundle(file)) continue;
-    return WithHint(AlreadyExists(path + " holds " + file + ", which is not of a bundle"),
-                    "choose another directory");
+    return WithHint(
+        AlreadyExists(fmt::format("{} holds {}, which is not of a bundle", path, Printable(file))),
+        "choose another directory");
   }
   absl::StatusOr<FileLock> lock = FileLock::Take(path + "/" + kLockFile, kLockLimit, clock);
   if (!lock.ok()) return FailedPrecondition("another etude is writing " + path + "; let it end");

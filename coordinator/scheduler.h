@@ -345,6 +345,7 @@ class Scheduler {
     bool committed = true;
   };
   Base BestBase(const RunEntry& run);
+  JobId NextJobId(const RunEntry& run) const;
   JobEntry& AddJob(RunEntry& run, const Moment& now);
   std::vector<Segment> PathOf(const JobEntry& last) const;
   absl::Status RestoreTrunks(StoredState& state);

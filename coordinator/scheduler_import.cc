@@ -123,8 +123,8 @@ std::set<RunKey> Scheduler::TakeRuns(const Bundle& bundle, RunsAdded& added, Cha
   return taken;
 }
 
-// The jobs of the runs taken and those from which they start, under ids that are free here; in the
-// bundle's places, nullptr for others.
+// The jobs of the runs taken and those from which they start, under other ids where theirs are not
+// free; in the bundle's places, nullptr for others.
 std::vector<JobEntry*> Scheduler::TakeJobs(const Bundle& bundle, const std::set<RunKey>& taken,
                                            RunsAdded& added, const Moment& now) {
   std::set<JobId> needed;
@@ -141,7 +141,7 @@ std::vector<JobEntry*> Scheduler::TakeJobs(const Bundle& bundle, const std::set<
     }
     RunEntry& run = runs_.at(bundled.job.run);
     Job job = bundled.job;
-    job.id = JobId(fmt::format("{}.{}", run.run.key.text(), run.jobs.size()));
+    if (jobs_.contains(job.id)) job.id = NextJobId(run);
     JobEntry* parent = job.parent.empty() ? nullptr : entries.at(job.parent);
     if (parent != nullptr) job.parent = parent->job.id;
     if (!IsTerminal(job.state) && !taken.contains(job.run)) {

@@ -68,11 +68,19 @@ Scheduler::Base Scheduler::BestBase(const RunEntry& run) {
   return best;
 }
 
+// One that is free. Of an imported run those may be missing that were never leased.
+JobId Scheduler::NextJobId(const RunEntry& run) const {
+  for (std::size_t ordinal = run.jobs.size();; ++ordinal) {
+    JobId id(fmt::format("{}.{}", run.run.key.text(), ordinal));
+    if (!jobs_.contains(id)) return id;
+  }
+}
+
 // The next job of the run, its newest; the caller stores it with PathOf.
 JobEntry& Scheduler::AddJob(RunEntry& run, const Moment& now) {
   const Base base = BestBase(run);
   Job job;
-  job.id = JobId(fmt::format("{}.{}", run.run.key.text(), run.jobs.size()));
+  job.id = NextJobId(run);
   job.run = run.run.key;
   job.from = base.step;
   job.to = run.run.config.steps;

@@ -52,11 +52,11 @@ std::map<std::string, std::string> Seen(Cluster& cluster, const std::string& swe
     note({"run", "curve", run, "-o", "csv"});
     note({"run", "show", run, "-o", "json"});
     for (const std::string kind : {"best", "last"}) {
-      const std::string pulled = out + "/" + run + "." + kind;
-      EXPECT_EQ(cluster.Etude({"run", "pull", run, "--" + kind, pulled}).status, 0);
-      for (const auto& [name, bytes] : TreeOf(pulled)) seen[run + kind + name] = bytes;
+      const fs::path pulled = fs::path(out) / run / kind;
+      EXPECT_EQ(cluster.Etude({"run", "pull", run, "--" + kind, pulled.string()}).status, 0);
     }
   }
+  for (const auto& [name, bytes] : TreeOf(out)) seen[name] = bytes;
   EXPECT_EQ(cluster.Etude({"export", sweep, "--to", "csv", out + "/csv"}).status, 0);
   for (const auto& [name, bytes] : TreeOf(out + "/csv")) seen["csv/" + name] = bytes;
   return seen;
