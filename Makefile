@@ -1,8 +1,10 @@
 # No build logic here: every target is deploy/setup, a CMake preset or a CTest preset.
-.PHONY: build setup demo test lint sanitize soak bench package clean
+.PHONY: build setup demo test lint sanitize soak fuzz fuzz-short bench package clean
 
 # Simulated worlds of `make soak`: their number, or FROM-TO.
 SEEDS ?= 20000
+# Seconds that `make fuzz` gives each reader.
+FUZZ_SECONDS ?= 60
 
 build: setup
 	cmake --preset default
@@ -38,6 +40,14 @@ soak: setup
 	ctest --preset soak
 	ETUDE_SIM_SEEDS=$(SEEDS) build/tests/sim_test
 	tests/sim/run_mutants
+
+fuzz: setup
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run_fuzz $(FUZZ_SECONDS)
+
+fuzz-short:
+	@$(MAKE) fuzz FUZZ_SECONDS=10
 
 bench: build
 	cmake -E make_directory build/bench

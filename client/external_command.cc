@@ -119,7 +119,8 @@ absl::StatusOr<ExternalResult> RunExternal(const ExternalCommand& command) {
   ASSIGN_OR_RETURN(const Descriptor input, MemoryFile(command.input));
   ASSIGN_OR_RETURN(const Descriptor out, MemoryFile(""));
   ASSIGN_OR_RETURN(const Descriptor err, MemoryFile(""));
-  ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, {input.get(), out.get(), err.get()}));
+  const int err_fd = command.shares_stderr ? STDERR_FILENO : err.get();
+  ASSIGN_OR_RETURN(const pid_t pid, Spawn(command, {input.get(), out.get(), err_fd}));
   const bool in_time = WaitForEnd(pid, command.limit);
   if (!in_time) kill(pid, SIGKILL);
   ExternalResult result;

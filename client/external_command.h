@@ -19,6 +19,7 @@ struct ExternalCommand {
   std::string input = "";              // its stdin
   absl::Duration limit = absl::Minutes(1);
   bool hears_terminal = true;  // the terminal's Ctrl-C reaches it
+  bool shares_stderr = false;  // what it writes there, the user sees; none of it is in the result
 };
 
 struct ExternalResult {

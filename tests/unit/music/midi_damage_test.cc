@@ -76,20 +76,20 @@ struct Mutant {
   void Overwrite(std::size_t at) { bytes[at] = static_cast<char>(dice()); }
 };
 
+bool IsSound(const Note& note, std::int64_t end) {
+  return note.onset >= 0 && note.duration >= 1 && note.onset + note.duration <= end &&
+         note.pitch >= 0 && note.pitch < 128 && note.velocity >= 1 && note.velocity < 128;
+}
+
 // What every reading promises, whatever was read.
-void ExpectSound(const MidiReading& reading, int round) {
-  ASSERT_EQ(NoteCount(reading.score), reading.notes) << round;
-  ASSERT_GE(reading.score.ticks_per_quarter, 1) << round;
-  for (const Voice& voice : reading.score.voices) {
-    ASSERT_FALSE(voice.notes.empty()) << round;
-    ASSERT_TRUE(std::ranges::is_sorted(voice.notes)) << round;
-    for (const Note& note : voice.notes) {
-      ASSERT_TRUE(note.onset >= 0 && note.duration >= 1 && note.pitch >= 0 && note.pitch < 128 &&
-                  note.velocity >= 1 && note.velocity < 128)
-          << round;
-      ASSERT_LE(note.onset + note.duration, reading.score.end) << round;
-    }
-  }
+bool IsSound(const MidiReading& reading) {
+  const Score& score = reading.score;
+  return NoteCount(score) == reading.notes && score.ticks_per_quarter >= 1 &&
+         std::ranges::all_of(score.voices, [&](const Voice& voice) {
+           return !voice.notes.empty() && std::ranges::is_sorted(voice.notes) &&
+                  std::ranges::all_of(voice.notes,
+                                      [&](const Note& note) { return IsSound(note, score.end); });
+         });
 }
 
 // Mean share of the notes that are found again, by pitch and velocity, after `damage` once.
@@ -143,8 +143,7 @@ TEST(MidiDamageTest, NoDamageBreaksTheReader) {
       default:
         mutant.Overwrite(mutant.Place());
     }
-    ExpectSound(ReadMidi(mutant.bytes), round);
-    if (HasFatalFailure()) return;
+    ASSERT_TRUE(IsSound(ReadMidi(mutant.bytes))) << round;
   }
 }
 
