@@ -28,6 +28,9 @@ std::int64_t FirstValue(std::int64_t position, std::int64_t units, std::int64_t 
   return LongestValueIn(units);
 }
 
+// "(3:2:9": some readers take one digit.
+constexpr std::size_t kMaxTripletValues = 9;
+
 class BarSplit {
  public:
   BarSplit(std::span<const BarEvent> events, std::int64_t quarter, std::vector<NoteValue>& values)
@@ -93,9 +96,28 @@ class BarSplit {
     return cell;
   }
 
+  bool NeedsTriplet(const Span& cell) const {
+    for (std::size_t i = EventAt(cell.begin); i < events_.size(); ++i) {
+      if (events_[i].end >= cell.end) break;
+      if (events_[i].end % 3 != 0) return true;
+    }
+    return false;
+  }
+
   void WriteTriplet(const Span& cell) {
     const std::size_t first = values_.size();
+    const std::size_t first_event = next_;
     Write(cell, 1);
+    const std::int64_t half = (cell.end - cell.begin) / 2;
+    if (values_.size() - first > kMaxTripletValues && half % 3 == 0) {
+      values_.resize(first);
+      next_ = first_event;
+      for (const Span& part :
+           {Span{cell.begin, cell.begin + half}, {cell.begin + half, cell.end}}) {
+        NeedsTriplet(part) ? WriteTriplet(part) : Write(part, 3);
+      }
+      return;
+    }
     for (std::size_t i = first; i < values_.size(); ++i) values_[i].triplet = true;
     values_[first].triplet_values = static_cast<int>(values_.size() - first);
   }

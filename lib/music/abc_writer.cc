@@ -127,7 +127,8 @@ Bars BarsOf(const Score& score) {
 }
 
 // Written pitches with the accidentals that a bar has had so far. Readers differ in whether an
-// accidental lasts for its own octave or for all; it is written unless both would sound it.
+// accidental lasts for its own octave or for all, and whether one lasts over the bar line with a
+// tie; it is written unless all would sound it.
 class Accidentals {
  public:
   void StartBar(const Key& key) {
@@ -135,22 +136,30 @@ class Accidentals {
       spelled_for_ = key;
       spelling_ = SpellPitches(key);
       for (char letter = 'A'; letter <= 'G'; ++letter) {
-        signature_[static_cast<std::size_t>(letter - 'A')] = SignatureAccidental(key, letter);
+        signature_[IndexOf(letter)] = SignatureAccidental(key, letter);
       }
     }
     in_all_octaves_ = signature_;
     in_octave_.fill(signature_);
+    marked_before_ = std::exchange(marked_, {});
+    lowest_ = false;
   }
 
-  void Append(std::string& text, int pitch) {
-    const SpelledPitch& spelled = spelling_[static_cast<std::size_t>(pitch)];
-    const auto letter = static_cast<std::size_t>(spelled.letter - 'A');
+  const SpelledPitch& Spell(int pitch) const { return spelling_[static_cast<std::size_t>(pitch)]; }
+
+  // `over_bar`: tied to the same note before the bar line.
+  void Append(std::string& text, const SpelledPitch& spelled, bool over_bar) {
+    const std::size_t letter = IndexOf(spelled.letter);
     int& here = in_octave_[static_cast<std::size_t>(spelled.octave + 1)][letter];
     int& everywhere = in_all_octaves_[letter];
-    if (here != spelled.accidental || everywhere != spelled.accidental) {
+    // In a bar with a note below C,,,, (16 Hz) abc2midi knows no accidental but the note's own.
+    lowest_ = lowest_ || spelled.octave < 0;
+    if (here != spelled.accidental || everywhere != spelled.accidental || lowest_ ||
+        (over_bar && marked_before_[letter])) {
       static constexpr std::array<std::string_view, 5> kMarks = {"__", "_", "=", "^", "^^"};
       text.append(kMarks[static_cast<std::size_t>(spelled.accidental + 2)]);
       here = everywhere = spelled.accidental;
+      marked_[letter] = true;
     }
     const bool low = spelled.octave < 5;
     text.push_back(low ? spelled.letter : static_cast<char>(spelled.letter - 'A' + 'a'));
@@ -160,11 +169,16 @@ class Accidentals {
 
  private:
   using OfLetters = std::array<int, 7>;
+  static std::size_t IndexOf(char letter) { return static_cast<std::size_t>(letter - 'A'); }
+
   std::optional<Key> spelled_for_;
   std::array<SpelledPitch, 128> spelling_;
   OfLetters signature_{};
   OfLetters in_all_octaves_{};
   std::array<OfLetters, 12> in_octave_{};
+  std::array<bool, 7> marked_{};
+  std::array<bool, 7> marked_before_{};
+  bool lowest_ = false;  // the bar has had a note of the lowest octave
 };
 
 // One line of music: a layer of a voice, from bar to bar.
@@ -220,7 +234,10 @@ class LayerWriter {
     if (value.chord < 0) {
       text_.push_back('z');
     } else {
-      AppendChord(layer.PitchesOf(layer.chords[static_cast<std::size_t>(value.chord)]));
+      const Chord& chord = layer.chords[static_cast<std::size_t>(value.chord)];
+      // A tied note stays as it is spelled, though the key may have changed.
+      if (chord.onset == bar.start + value.start) SpellChord(layer.PitchesOf(chord));
+      AppendChord(chord.onset < bar.start && value.start == 0);
     }
     const int written = value.triplet ? 3 : 2;  // halves
     AppendLength(text_, value.steps * unit_ * written, 8 * quarter_);
@@ -234,10 +251,15 @@ class LayerWriter {
     AppendNumber(text_, values);
   }
 
-  void AppendChord(std::span<const int> pitches) {
-    if (pitches.size() > 1) text_.push_back('[');
-    for (const int pitch : pitches) accidentals_.Append(text_, pitch);
-    if (pitches.size() > 1) text_.push_back(']');
+  void SpellChord(std::span<const int> pitches) {
+    chord_.clear();
+    for (const int pitch : pitches) chord_.push_back(accidentals_.Spell(pitch));
+  }
+
+  void AppendChord(bool over_bar) {
+    if (chord_.size() > 1) text_.push_back('[');
+    for (const SpelledPitch& pitch : chord_) accidentals_.Append(text_, pitch, over_bar);
+    if (chord_.size() > 1) text_.push_back(']');
   }
 
   const Bars& bars_;
@@ -245,6 +267,7 @@ class LayerWriter {
   std::int64_t unit_;     // of L:1/unit
   std::string& text_;
   Accidentals accidentals_;
+  std::vector<SpelledPitch> chord_;  // that sounds
   std::vector<BarEvent> events_;
   std::vector<NoteValue> values_;
 };

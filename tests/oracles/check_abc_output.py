@@ -58,7 +58,7 @@ def main():
             print(complaint)
     else:
         print("no abcjs")
-    print(f"checked {len(paths)} by {' '.join(tools)}")
+    print(" ".join(["checked", str(len(paths)), "by", *tools]))
 
 
 main()

@@ -41,7 +41,7 @@ TEST(AbcWriterTest, ATitleIsWrittenWhenAskedFor) {
 TEST(AbcWriterTest, OctavesAreMarked) {
   const Score score = MakeScore(1, {MakeNote(0, 1, 48), MakeNote(1, 1, 60), MakeNote(2, 1, 72),
                                     MakeNote(3, 1, 84), MakeNote(4, 1, 0), MakeNote(5, 1, 127)});
-  EXPECT_EQ(MusicOf(score), "C, C c c' | C,,,,, g'''' z2 |");
+  EXPECT_EQ(MusicOf(score), "C, C c c' | =C,,,,, =g'''' z2 |");
 }
 
 TEST(AbcWriterTest, AccidentalsAreThoseTheKeyDoesNotHave) {
