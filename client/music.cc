@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/command.h"
@@ -13,6 +14,7 @@
 #include "lib/base/status.h"
 #include "lib/music/abc_clean.h"
 #include "lib/music/abc_reader.h"
+#include "lib/music/midi_convert.h"
 #include "lib/music/midi_writer.h"
 
 namespace etude {
@@ -37,7 +39,8 @@ struct Converted {
 
 std::string Extension(const std::string& path) {
   const std::string extension = std::filesystem::path(path).extension().string();
-  return extension == ".midi" ? ".mid" : extension;
+  const bool midi = extension == ".midi" || extension == ".kar" || extension == ".rmi";
+  return midi ? ".mid" : extension;
 }
 
 absl::StatusOr<std::string_view> ChosenTune(std::string_view text, const ConvertFlags& flags) {
@@ -74,11 +77,28 @@ absl::StatusOr<Converted> AbcToMidi(const std::string& text, const ConvertFlags&
   return converted;
 }
 
+absl::StatusOr<Converted> MidiToAbc(const std::string& bytes, const ConvertFlags& flags) {
+  MidiConversion conversion = ConvertMidi(bytes);
+  if (conversion.abc.empty()) {
+    return InvalidArgument(
+        fmt::format("{} cannot be written as ABC: {}", flags.in, conversion.reason));
+  }
+  Converted converted;
+  converted.score = ReadAbc(conversion.abc).score;
+  converted.bytes = std::move(conversion.abc);
+  converted.warnings = conversion.reason.empty() ? 0 : 1;
+  converted.first_warning = conversion.reason;
+  return converted;
+}
+
 absl::StatusOr<Converted> ConvertBytes(const std::string& bytes, const ConvertFlags& flags) {
   if (Extension(flags.in) == ".abc" && Extension(flags.out) == ".mid") {
     return AbcToMidi(bytes, flags);
   }
-  return WithHint(InvalidArgument(fmt::format("cannot convert {} to {}: from .abc to .mid only",
+  if (Extension(flags.in) == ".mid" && Extension(flags.out) == ".abc") {
+    return MidiToAbc(bytes, flags);
+  }
+  return WithHint(InvalidArgument(fmt::format("cannot convert {} to {}: from .abc to .mid or back",
                                               flags.in, flags.out)),
                   "etude music convert tune.abc tune.mid");
 }
@@ -108,14 +128,17 @@ void AddConvert(CommandTree& tree, CLI::App& noun) {
   CLI::App* command = AddCommand(
       tree, noun,
       {"convert",
-       "Play a tune in ABC into a MIDI file.",
-       {"etude music convert tune.abc tune.mid",
+       "Play a tune in ABC into a MIDI file, or write a MIDI file as ABC.",
+       {"etude music convert tune.abc tune.mid", "etude music convert song.mid song.abc",
         "etude music convert samples.abc third.mid --tune 3"},
        "Repeats are played; titles, words and chord names are left out. What is wrong with the\n"
-       "tune is said and played as far as it goes."},
+       "tune is said and played as far as it goes. For a tree of MIDI files: etude corpus "
+       "convert."},
       [flags](Session& session) { return Convert(session, *flags); });
-  command->add_option("in", flags->in, "an .abc file")->required()->type_name("IN");
-  command->add_option("out", flags->out, "the .mid file to write")->required()->type_name("OUT");
+  command->add_option("in", flags->in, "an .abc or .mid file")->required()->type_name("IN");
+  command->add_option("out", flags->out, "the .mid or .abc file to write")
+      ->required()
+      ->type_name("OUT");
   command->add_option("--tune", flags->tune, "which of the file's tunes, from 1")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
