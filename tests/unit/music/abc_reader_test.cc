@@ -329,6 +329,19 @@ TEST(AbcReaderTest, RepeatsOfRepeatsEndAtTheLimit) {
   EXPECT_THAT(FaultsOf(reading), ElementsAre(AbcFault::kTooLarge));
 }
 
+TEST(AbcReaderTest, WhatIsBeyondALimitIsLeftOutAndSaid) {
+  std::string chord = "[";
+  for (int i = 0; i < 200; ++i) chord += "C-";
+  EXPECT_THAT(Faults(chord + "]C"), testing::Contains(AbcFault::kTooLarge));
+  std::string rests;
+  for (int i = 0; i < 200; ++i) rests += "Z999|";
+  EXPECT_LE(Read(rests + "C").bars.size(), static_cast<std::size_t>(kMaxScoreBars));
+  std::string voices;
+  for (int i = 0; i < 2 * kMaxScoreVoices; ++i) voices += fmt::format("V:{}\nC|\n", i);
+  EXPECT_EQ(Read(voices).score.voices.size(), static_cast<std::size_t>(kMaxScoreVoices));
+  EXPECT_FALSE(Read(voices).plays);
+}
+
 constexpr char kEverything[] =
     "X:1\nT:All\nM:6/8\nL:1/8\nQ:3/8=80\nK:Gm\nV:1 name=\"A\"\n%%MIDI program 3\n"
     "|:G>A^B (3c/d/e/ {g}f|[G2B-]-[GB]2 z (2cd|1 a<b'c,, Z2:|2 (5abcde[K:D]f|]\n"
