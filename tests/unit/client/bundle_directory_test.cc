@@ -70,7 +70,7 @@ class BundleDirectoryTest : public testing::Test {
 
   std::unique_ptr<TemporaryDirectory> directory_ =
       TemporaryDirectory::Make(MakeEnvironment({})).value();
-  ManualClock clock_;
+  FakeClock clock_;
   int written_ = 0;
 };
 

@@ -64,7 +64,7 @@ class CorpusConvertTest : public testing::Test {
   }
 
   std::unique_ptr<TemporaryDirectory> dir_;
-  ManualClock clock_;
+  FakeClock clock_;
 };
 
 TEST_F(CorpusConvertTest, EveryFileGetsALineAndEveryTuneAText) {
