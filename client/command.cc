@@ -197,6 +197,7 @@ void MakeCommands(CommandTree& tree) {
   AddTrain(tree);
   AddCorpus(tree);
   AddMusic(tree);
+  AddTokenize(tree);
   AddPlan(tree);
   AddSubmit(tree);
   AddSweep(tree);

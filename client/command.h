@@ -90,6 +90,7 @@ void AddTrain(CommandTree& tree);
 void AddCorpus(CommandTree& tree);
 void AddCorpusConvert(CommandTree& tree, CLI::App& noun);  // of `corpus`
 void AddMusic(CommandTree& tree);
+void AddTokenize(CommandTree& tree);
 void AddPlan(CommandTree& tree);
 void AddSubmit(CommandTree& tree);
 void AddSweep(CommandTree& tree);

@@ -28,6 +28,8 @@ struct CorpusFlags {
   std::string split;
   std::uint64_t seed = 1;
   std::string max_tokens;
+  std::string families = "opening";
+  std::string augment;
   std::string train;
   std::string val;
   std::string test;
@@ -59,12 +61,35 @@ absl::StatusOr<CorpusReport> Adopt(const CorpusFlags& flags) {
   return AdoptTokenFiles(files, flags.dir);
 }
 
+// "transpose:5" is 5.
+absl::StatusOr<int> ParseAugment(const std::string& text) {
+  constexpr std::string_view kKind = "transpose:";
+  const std::string number = text.starts_with(kKind) ? text.substr(kKind.size()) : "";
+  const bool is_number = !number.empty() && number.size() <= 2 &&
+                         number.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number && std::stoi(number) >= 1 && std::stoi(number) <= kMaxTranspose) {
+    return std::stoi(number);
+  }
+  return InvalidArgument(
+      fmt::format("--augment \"{}\": transpose:1 to transpose:{} are known", text, kMaxTranspose));
+}
+
+absl::StatusOr<Families> ParseFamilies(const std::string& text) {
+  if (text == "opening") return Families::kOpening;
+  if (text == "melody") return Families::kMelody;
+  return InvalidArgument("--families \"" + text + "\": opening and melody are known");
+}
+
 absl::StatusOr<CorpusReport> BuildFrom(const CorpusFlags& flags) {
   CorpusBuildOptions options;
   options.src = flags.src;
   options.dst = flags.dir;
   options.tokenizer = flags.tokenizer;
   options.seed = flags.seed;
+  ASSIGN_OR_RETURN(options.families, ParseFamilies(flags.families));
+  if (!flags.augment.empty()) {
+    ASSIGN_OR_RETURN(options.transpose, ParseAugment(flags.augment));
+  }
   if (!flags.split.empty()) {
     ASSIGN_OR_RETURN(options.shares, ParseSplitShares(flags.split));
   }
@@ -198,17 +223,24 @@ void AddBuild(CommandTree& tree, CLI::App& noun) {
   CLI::App* command = AddCommand(
       tree, noun,
       {"build",
-       "Make a corpus of tokens from ABC files, or adopt token files.",
+       "Make a corpus of tokens from ABC or MIDI files, or adopt token files.",
        {"etude corpus build abc/folk corpora/folk --tokenizer char",
+        "etude corpus build midi/ corpora/remi --tokenizer remi --split 98/1/1",
         "etude corpus build corpora/old --train train.npy --val val.npy --test test.npy"},
        "Titles and other names are stripped, duplicates removed, versions of one tune kept in one\n"
-       "split. Equal inputs give equal bytes."},
+       "split. Equal inputs give equal bytes. Equal --split and --seed put a piece into the same\n"
+       "split under every tokenizer, so that losses per note can be compared."},
       [flags](Session& session) { return Build(session, *flags); });
-  command->add_option("src", flags->src, "a tree of .abc files, or one")
+  command
+      ->add_option("src", flags->src,
+                   "a tree of .abc files (for remi and pianoroll also .mid), or one file")
       ->required()
       ->type_name("SRC");
   command->add_option("dst", flags->dir, "the corpus directory to make")->type_name("DST");
-  command->add_option("--tokenizer", flags->tokenizer, "char (default: char)")->type_name("T");
+  command
+      ->add_option("--tokenizer", flags->tokenizer,
+                   "char, note, remi, pianoroll[:STEPS] or bpe:SIZE[:char|note] (default: char)")
+      ->type_name("T");
   command
       ->add_option(
           "--split", flags->split,
@@ -216,8 +248,19 @@ void AddBuild(CommandTree& tree, CLI::App& noun) {
           "tokens)")
       ->type_name("A/B/C");
   command->add_option("--seed", flags->seed, "of the split (default: 1)")->type_name("S");
-  command->add_option("--max-tokens", flags->max_tokens, "whole tunes up to this many tokens")
+  command
+      ->add_option("--max-tokens", flags->max_tokens,
+                   "whole pieces up to this many tokens; smaller subsets lie within larger ones")
       ->type_name("N");
+  command
+      ->add_option("--families", flags->families,
+                   "what makes versions of one tune: opening (title, first notes) or melody (also "
+                   "phrases in any key; copies in other keys are dropped) (default: opening)")
+      ->type_name("F");
+  command
+      ->add_option("--augment", flags->augment,
+                   "transpose:K adds the training pieces in the K keys above and below")
+      ->type_name("A");
   command->add_option("--train", flags->train, "adopt this .npy of token ids")->type_name("FILE");
   command->add_option("--val", flags->val, "likewise")->type_name("FILE");
   command->add_option("--test", flags->test, "likewise")->type_name("FILE");

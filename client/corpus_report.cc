@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/music/canonical_score.h"
+
 namespace etude {
 namespace {
 
@@ -75,6 +77,40 @@ void AddTuneFacts(const TuneCounts& tunes, Report& report) {
   report.facts.insert(report.facts.end(), facts.begin(), facts.end());
 }
 
+// What older corpora and adopted files do not say is left out.
+void AddMeasures(const CorpusManifest& manifest, Report& report) {
+  const auto add = [&](const char* key, const char* title, const Cell& value, Show show) {
+    report.facts.push_back({{key, title, show}, value});
+  };
+  if (const auto& made = manifest.augmentation) {
+    add("derived_documents", "transposed copies", made->documents, Show::kCount);
+    add("derived_tokens", "tokens of copies", made->tokens, Show::kCount);
+    add("unique_train_tokens", "unique train tokens",
+        manifest.split(Split::kTrain).tokens - made->tokens, Show::kCount);
+    add("copies_skipped", "copies not written", made->skipped, Show::kCount);
+  }
+  if (const auto& leakage = manifest.leakage) {
+    add("leakage_gram", "", std::int64_t{leakage->gram}, Show::kPlain);
+    add("leakage_val", "val 16-grams in train", leakage->val, Show::kShare);
+    add("leakage_test", "test 16-grams in train", leakage->test, Show::kShare);
+  }
+  if (const auto& trip = manifest.round_trip) {
+    const Fidelity fidelity{trip->notes, trip->kept};
+    add("fidelity", "round trip", fidelity.share(), Show::kShare);
+    add("ranked", "ranked", trip->ranked, Show::kPlain);
+  }
+}
+
+// Losses in nats per token times these are nats per note and per beat.
+void AddPerNote(const SplitCounts& counts, const std::string& name, Report& report) {
+  if (!counts.notes || !counts.beats) return;
+  report.facts.push_back({{name + "_notes", name + " notes", Show::kCount}, *counts.notes});
+  report.facts.push_back({{name + "_beats", name + " beats", Show::kCount}, *counts.beats});
+  if (*counts.notes == 0) return;
+  report.facts.push_back({{name + "_tokens_per_note", name + " tokens/note"},
+                          static_cast<double>(counts.tokens) / static_cast<double>(*counts.notes)});
+}
+
 }  // namespace
 
 Report FetchedReport(const std::string& source, const std::string& dir,
@@ -97,7 +133,10 @@ Report BuiltReport(const std::string& dir, const CorpusReport& built) {
                 Table{{{"split", "split"},
                        {"tokens", "tokens", Show::kCount},
                        {"documents", "tunes", Show::kCount},
-                       {"unknown_tokens", "unknown", Show::kCount}},
+                       {"unknown_tokens", "unknown", Show::kCount},
+                       {"notes", "notes", Show::kCount},
+                       {"beats", "beats", Show::kCount},
+                       {"header_tokens", "of headers", Show::kCount}},
                       {}},
                 "no splits"};
   report.facts = {{{"corpus", "corpus", Show::kId}, built.id.text()},
@@ -120,8 +159,11 @@ Report BuiltReport(const std::string& dir, const CorpusReport& built) {
   for (const Split split : kSplits) {
     const SplitCounts& row = manifest.split(split);
     report.list->rows.push_back({std::string(SplitName(split)), row.tokens,
-                                 CountOrNothing(row.documents), row.unknown_tokens});
+                                 CountOrNothing(row.documents), row.unknown_tokens,
+                                 CountOrNothing(row.notes), CountOrNothing(row.beats),
+                                 CountOrNothing(row.header_tokens)});
   }
+  AddMeasures(manifest, report);
   return report;
 }
 
@@ -143,7 +185,11 @@ Report StatsReport(const CorpusStats& stats, const TuneCounts& tunes) {
        stats.manifest.chars_per_token > 0 ? Cell(stats.manifest.chars_per_token) : Cell()},
       {{"unigram_entropy_nats", "unigram entropy (nats)", Show::kLoss},
        stats.unigram_entropy_nats}};
-  for (const Split split : kSplits) AddSplitFacts(stats, split, report);
+  for (const Split split : kSplits) {
+    AddSplitFacts(stats, split, report);
+    AddPerNote(stats.manifest.split(split), std::string(SplitName(split)), report);
+  }
+  AddMeasures(stats.manifest, report);
   if (tunes.tunes > 0) AddTuneFacts(tunes, report);
   double total = 0;
   for (const TokenCount& token : stats.frequencies) total += static_cast<double>(token.count);

@@ -245,6 +245,9 @@ std::string ShownCell(const Cell& cell, Show show) {
   if (const auto* texts = std::get_if<std::vector<std::string>>(&cell)) {
     return texts->empty() ? "-" : Printable(fmt::format("{}", fmt::join(*texts, ", ")));
   }
+  if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&cell)) {
+    return numbers->empty() ? "-" : fmt::format("{}", fmt::join(*numbers, " "));
+  }
   return "-";
 }
 
@@ -256,6 +259,9 @@ std::string CsvCell(const Cell& cell) {
   if (const auto* plain = std::get_if<std::string>(&cell)) text = *plain;
   if (const auto* texts = std::get_if<std::vector<std::string>>(&cell)) {
     text = fmt::format("{}", fmt::join(*texts, "; "));
+  }
+  if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&cell)) {
+    text = fmt::format("{}", fmt::join(*numbers, " "));
   }
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";

@@ -19,8 +19,8 @@ std::optional<OutputFormat> OutputFormatFromName(std::string_view name);
 
 // monostate: nothing known (null, empty, "-"). Texts from elsewhere may hold anything: tables show
 // control characters as '?', so that none reaches the terminal.
-using Cell =
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>>;
+using Cell = std::variant<std::monostate, bool, std::int64_t, double, std::string,
+                          std::vector<std::string>, std::vector<std::int64_t>>;
 Cell CellOf(const std::optional<double>& value);
 
 // How a table shows a cell; json, ndjson and csv always carry the whole value.

@@ -16,6 +16,7 @@ using nlohmann::json;
 
 constexpr std::array<const char*, 4> kListedFiles = {"train.npy", "val.npy", "test.npy",
                                                      "vocab.json"};
+constexpr char kHeadersFile[] = "headers.npy";
 constexpr int kMaxVocab = 65536;
 constexpr std::size_t kMaxTokenizerBytes = 64;
 
@@ -71,12 +72,16 @@ const ArtifactFile* FindFile(const std::vector<ArtifactFile>& files, const std::
 }
 
 absl::Status CheckListed(const json& root, const std::vector<ArtifactFile>& files) {
-  if (files.size() != kListedFiles.size() + 1) {
-    return InvalidArgument(fmt::format("a corpus has 5 files, not {}", files.size()));
+  // headers.npy lies beside them where headers are known.
+  std::vector<std::string> names(kListedFiles.begin(), kListedFiles.end());
+  if (FindFile(files, kHeadersFile) != nullptr) names.emplace_back(kHeadersFile);
+  if (files.size() != names.size() + 1) {
+    return InvalidArgument(
+        fmt::format("a corpus has {} files, not {}", names.size() + 1, files.size()));
   }
   const json* listed = Member(root, "files");
   if (listed == nullptr || !listed->is_array()) return Bad("\"files\" must be a list");
-  for (const char* name : kListedFiles) {
+  for (const std::string& name : names) {
     const ArtifactFile* file = FindFile(files, name);
     if (file == nullptr) return InvalidArgument(fmt::format("file {} is missing", name));
     const json entry = {{"name", name}, {"sha256", file->sha256}, {"bytes", file->bytes}};

@@ -10,23 +10,27 @@
 #include "absl/status/statusor.h"
 #include "lib/music/corpus_publish.h"
 #include "lib/music/corpus_split.h"
+#include "lib/music/piece.h"
 
 namespace etude {
 
-// A source file above this is refused; real ABC collections are below 3 MB a file.
-inline constexpr std::int64_t kMaxSourceFileBytes = std::int64_t{256} << 20;
-inline constexpr std::int64_t kMaxSourceFiles = 1'000'000;
+inline constexpr int kMaxTranspose = 11;  // semitones
 inline constexpr std::int64_t kMaxCorpusTokens = std::int64_t{1} << 31;
 
 struct CorpusBuildOptions {
-  std::string
-      src;  // a directory searched for *.abc, or one ABC file, or a directory with train.npy
+  // A directory searched for *.abc (for schemes over scores also *.mid), or one such file, or a
+  // directory with train.npy.
+  std::string src;
   std::string dst;  // made if absent
   std::string tokenizer = "char";
   std::optional<SplitShares> shares = std::nullopt;  // default: DefaultShares
   std::uint64_t seed = 1;                            // of the split
-  std::optional<std::int64_t> max_tokens =
-      std::nullopt;  // whole tunes, chosen by `seed`, up to this many tokens
+  // Whole pieces up to this many tokens (of BPE: tokens of its base); see CorpusPlanOptions.
+  std::optional<std::int64_t> max_tokens = std::nullopt;
+  Families families = Families::kOpening;
+  // Each training piece is also written up to this many semitones higher and lower, behind all
+  // originals; 0: not. Counted as derived: the pieces themselves stay what is unique.
+  int transpose = 0;
 };
 
 struct TokenFileOptions {
@@ -37,11 +41,13 @@ struct TokenFileOptions {
 };
 
 // Cleans, removes duplicates, splits by version group, builds the vocabulary from the training
-// split, and writes <doc> before each tune. Tunes lie in shuffled order in each split. Licence
-// notes come from SOURCE.json in `src`, if there. A `src` with train.npy is adopted as by
-// AdoptTokenFiles. kNotFound: no src. kInvalidArgument: no tune found, unknown tokenizer, bad
-// options. kUnimplemented: a tokenizer of a later version. kAlreadyExists: dst holds something
-// else; it is never overwritten. kResourceExhausted: beyond a limit above.
+// split, and writes a document token before each piece. Pieces lie in shuffled order in each split.
+// Licence notes come from SOURCE.json in `src`, if there. A `src` with train.npy is adopted as by
+// AdoptTokenFiles. Files are read once for counts, once for encoding and, where the scheme learns a
+// vocabulary, once for that; memory is 4 bytes a token and some 500 a piece. kNotFound: no src.
+// kInvalidArgument: no piece found, unknown tokenizer, bad options. kFailedPrecondition: a file
+// changed between two readings. kAlreadyExists: dst holds something else; it is never overwritten.
+// kResourceExhausted: beyond a limit above.
 absl::StatusOr<CorpusReport> BuildCorpus(const CorpusBuildOptions& options);
 
 // Adopts token files in the course study's layout: ids copied as they are; without <doc> in the

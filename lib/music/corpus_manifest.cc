@@ -36,6 +36,14 @@ constexpr CountName kCountNames[] = {
     {"chars_after", &BuildCounts::chars_after},
 };
 
+struct MusicCountName {
+  const char* name;
+  std::optional<std::int64_t> SplitCounts::*count;
+};
+constexpr MusicCountName kMusicCounts[] = {{"notes", &SplitCounts::notes},
+                                           {"beats", &SplitCounts::beats},
+                                           {"header_tokens", &SplitCounts::header_tokens}};
+
 template <typename Value>
 ordered_json OrNull(const std::optional<Value>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
@@ -49,9 +57,13 @@ ordered_json SplitToJson(const CorpusManifest& manifest) {
   }
   for (const Split which : kSplits) {
     const SplitCounts& counts = manifest.split(which);
-    split[std::string(SplitName(which))] = {{"tokens", counts.tokens},
-                                            {"documents", OrNull(counts.documents)},
-                                            {"unknown_tokens", counts.unknown_tokens}};
+    ordered_json& written = split[std::string(SplitName(which))];
+    written = {{"tokens", counts.tokens},
+               {"documents", OrNull(counts.documents)},
+               {"unknown_tokens", counts.unknown_tokens}};
+    for (const auto& [name, count] : kMusicCounts) {
+      if (counts.*count) written[name] = *(counts.*count);
+    }
   }
   return split;
 }
@@ -83,6 +95,12 @@ class Reader {
     if (found != object.end() && found->is_number()) return found->get<double>();
     Fail(key);
     return 0;
+  }
+  bool Truth(const json& object, const std::string& key) {
+    const auto found = object.find(key);
+    if (found != object.end() && found->is_boolean()) return found->get<bool>();
+    Fail(key);
+    return false;
   }
   std::int64_t Count(const json& object, const std::string& key, std::int64_t max = kMaxCount) {
     const auto found = object.find(key);
@@ -138,6 +156,9 @@ void ReadSplit(const json& root, Reader& reader, CorpusManifest& manifest) {
     manifest.split(which) = {.tokens = reader.Count(counts, "tokens"),
                              .documents = reader.CountOrNull(counts, "documents"),
                              .unknown_tokens = reader.Count(counts, "unknown_tokens")};
+    for (const auto& [name, count] : kMusicCounts) {
+      if (counts.contains(name)) manifest.split(which).*count = reader.Count(counts, name);
+    }
   }
 }
 
@@ -155,11 +176,53 @@ void ReadFiles(const json& root, Reader& reader, CorpusManifest& manifest) {
   std::vector<std::string> expected;
   for (const Split split : kSplits) expected.push_back(SplitFile(split));
   expected.push_back(kVocabFile);
+  if (manifest.files.size() == expected.size() + 1) expected.push_back(kHeadersFile);
   bool complete = manifest.files.size() == expected.size();
   for (std::size_t i = 0; complete && i < expected.size(); ++i) {
     complete = manifest.files[i].name == expected[i];
   }
   if (!complete) reader.Fail("files");
+}
+
+void ReadMeasures(const json& root, Reader& reader, CorpusManifest& manifest) {
+  if (root.contains("leakage")) {
+    const json& leakage = reader.Member(root, "leakage", json::value_t::object);
+    manifest.leakage = Leakage{.gram = static_cast<int>(reader.Count(leakage, "gram", 1024)),
+                               .val = reader.Real(leakage, "val"),
+                               .test = reader.Real(leakage, "test")};
+  }
+  if (root.contains("augmentation")) {
+    const json& made = reader.Member(root, "augmentation", json::value_t::object);
+    manifest.augmentation =
+        Augmentation{.transpose = static_cast<int>(reader.Count(made, "transpose", 127)),
+                     .documents = reader.Count(made, "derived_documents"),
+                     .tokens = reader.Count(made, "derived_tokens"),
+                     .skipped = reader.Count(made, "skipped")};
+  }
+  if (root.contains("round_trip")) {
+    const json& trip = reader.Member(root, "round_trip", json::value_t::object);
+    manifest.round_trip = RoundTripCounts{.notes = reader.Count(trip, "notes"),
+                                          .kept = reader.Count(trip, "kept"),
+                                          .ranked = reader.Truth(trip, "ranked")};
+  }
+}
+
+// What an older corpus does not have is left out, so that its bytes stay what they were.
+void WriteMeasures(const CorpusManifest& manifest, ordered_json& root) {
+  if (const auto& leakage = manifest.leakage) {
+    root["leakage"] = {{"gram", leakage->gram}, {"val", leakage->val}, {"test", leakage->test}};
+  }
+  if (const auto& made = manifest.augmentation) {
+    const std::int64_t all = manifest.split(Split::kTrain).tokens;
+    root["augmentation"] = {{"transpose", made->transpose},
+                            {"derived_documents", made->documents},
+                            {"derived_tokens", made->tokens},
+                            {"unique_tokens", all - made->tokens},
+                            {"skipped", made->skipped}};
+  }
+  if (const auto& trip = manifest.round_trip) {
+    root["round_trip"] = {{"notes", trip->notes}, {"kept", trip->kept}, {"ranked", trip->ranked}};
+  }
 }
 
 }  // namespace
@@ -174,6 +237,7 @@ std::string ManifestToJson(const CorpusManifest& manifest) {
   ordered_json& counts = root["counts"] = ordered_json::object();
   for (const auto& [name, count] : kCountNames) counts[name] = manifest.counts.*count;
   root["split"] = SplitToJson(manifest);
+  WriteMeasures(manifest, root);
   ordered_json& files = root["files"] = ordered_json::array();
   for (const ArtifactFile& file : manifest.files) {
     files.push_back({{"name", file.name}, {"sha256", file.sha256}, {"bytes", file.bytes}});
@@ -208,6 +272,7 @@ absl::StatusOr<CorpusManifest> ManifestFromJson(std::string_view text, const std
     manifest.counts.*count = reader.Count(counts, name);
   }
   ReadSplit(root, reader, manifest);
+  ReadMeasures(root, reader, manifest);
   ReadFiles(root, reader, manifest);
   for (const json& note : reader.Member(root, "licence_notes", json::value_t::array)) {
     if (note.is_string()) {

@@ -18,6 +18,10 @@ namespace etude {
 
 inline constexpr char kManifestFile[] = "corpus.json";
 inline constexpr char kVocabFile[] = "vocab.json";
+// How many tokens at the start of each document are its header: the document token, and of text
+// what comes before the line after K:. uint16, the documents of train, val and test one after
+// another. Corpora of adopted files have none.
+inline constexpr char kHeadersFile[] = "headers.npy";
 inline constexpr std::int64_t kMaxManifestBytes = std::int64_t{64} << 20;
 inline constexpr std::int64_t kMaxVocabBytes = std::int64_t{16} << 20;
 
@@ -47,20 +51,51 @@ struct SplitCounts {
   std::int64_t tokens = 0;
   std::optional<std::int64_t> documents;  // nullopt: the files do not say
   std::int64_t unknown_tokens = 0;        // <unk>
+  // What losses of different schemes are divided by to be compared: nats per token times tokens,
+  // over notes or beats. Of repeats played, derived pieces included. nullopt: the files do not say.
+  std::optional<std::int64_t> notes = std::nullopt;
+  std::optional<std::int64_t> beats = std::nullopt;          // quarters
+  std::optional<std::int64_t> header_tokens = std::nullopt;  // see kHeadersFile
+};
+
+// The share of held-out runs of `gram` tokens that stand in training too; see leakage.h.
+struct Leakage {
+  int gram = 0;
+  double val = 0;
+  double test = 0;
+};
+
+// Copies in other keys, in the training split behind all originals.
+struct Augmentation {
+  int transpose = 0;           // semitones, up and down
+  std::int64_t documents = 0;  // derived; the split's others are unique
+  std::int64_t tokens = 0;
+  std::int64_t skipped = 0;  // copies that could not be written
+};
+
+// Of the validation and test pieces; see canonical_score.h.
+struct RoundTripCounts {
+  std::int64_t notes = 0;
+  std::int64_t kept = 0;
+  bool ranked = true;  // kRankedFidelity or more of them
 };
 
 struct CorpusManifest {
-  std::string tokenizer;  // "char", "adopted"
+  std::string tokenizer;  // "char", "bpe:512:char", "adopted"
   int vocab = 0;
   std::optional<int> doc_token;  // id of <doc>; nullopt: documents unknown
-  double chars_per_token = 0;    // 0 = unknown
+  double chars_per_token = 0;    // 0 = unknown, or not of text
   std::vector<CorpusSource> sources;
   BuildCounts counts;
-  std::string split_rule;             // "by version group", "as given"
+  std::string split_rule;  // "by version group", "by version group and melody", "as given"
   std::optional<SplitShares> shares;  // nullopt when as given
   std::optional<std::uint64_t> seed;  // nullopt when as given
   std::array<SplitCounts, 3> splits;  // indexed by Split
-  std::vector<ArtifactFile> files;    // train.npy val.npy test.npy vocab.json
+  // train.npy val.npy test.npy vocab.json, and headers.npy where headers are known
+  std::vector<ArtifactFile> files;
+  std::optional<Leakage> leakage = std::nullopt;
+  std::optional<Augmentation> augmentation = std::nullopt;
+  std::optional<RoundTripCounts> round_trip = std::nullopt;
   std::vector<std::string> licence_notes;
 
   const SplitCounts& split(Split split) const { return splits[static_cast<std::size_t>(split)]; }

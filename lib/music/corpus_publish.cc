@@ -21,7 +21,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using NamedBytes = std::vector<std::pair<std::string, std::string>>;
+// Files of a corpus, made when they are needed: of a large one only one at a time is in memory.
+class CorpusFiles {
+ public:
+  CorpusFiles(const SplitTokens& tokens, const Tokenizer& vocabulary, const TokenIds& headers)
+      : tokens_(tokens), headers_(headers), vocabulary_(vocabulary.ToJson()) {
+    for (const Split split : kSplits) names_.push_back(SplitFile(split));
+    names_.emplace_back(kVocabFile);
+    if (!headers.empty()) names_.emplace_back(kHeadersFile);
+  }
+
+  void AddManifest(const std::string& json) {
+    manifest_ = json;
+    names_.emplace_back(kManifestFile);  // the last: a directory without it is not a corpus
+  }
+  const std::vector<std::string>& names() const { return names_; }
+  std::string Bytes(const std::string& name) const {
+    if (name == kManifestFile) return manifest_;
+    if (name == kVocabFile) return vocabulary_;
+    if (name == kHeadersFile) return TokensToNpy(headers_);
+    const auto at = std::find(names_.begin(), names_.end(), name) - names_.begin();
+    return TokensToNpy(tokens_[static_cast<std::size_t>(at)]);
+  }
+
+ private:
+  const SplitTokens& tokens_;
+  const TokenIds& headers_;
+  std::string vocabulary_;
+  std::string manifest_;
+  std::vector<std::string> names_;
+};
 
 // Without a trailing slash, so that names can be put beside it.
 fs::path Normal(const std::string& dst) {
@@ -29,27 +58,26 @@ fs::path Normal(const std::string& dst) {
   return path.has_filename() ? path : path.parent_path();
 }
 
-SplitCounts CountTokens(const std::vector<std::uint16_t>& tokens, const Tokenizer& vocabulary) {
-  SplitCounts counts;
-  counts.tokens = static_cast<std::int64_t>(tokens.size());
+void CountTokens(const TokenIds& tokens, const Tokenizer& vocabulary, SplitCounts& counts) {
+  counts.tokens = std::ssize(tokens);
+  counts.documents = std::nullopt;
+  counts.unknown_tokens = 0;
   if (const auto doc = vocabulary.doc_token()) {
     counts.documents = std::count(tokens.begin(), tokens.end(), *doc);
   }
   if (const auto unknown = vocabulary.unknown_token()) {
     counts.unknown_tokens = std::count(tokens.begin(), tokens.end(), *unknown);
   }
-  return counts;
 }
 
-// corpus.json comes last: a directory without it is not a corpus.
-absl::Status WriteFiles(const fs::path& dir, const NamedBytes& files) {
-  for (const auto& [name, bytes] : files) {
-    RETURN_IF_ERROR(WriteFileAtomically((dir / name).string(), bytes));
+absl::Status WriteFiles(const fs::path& dir, const CorpusFiles& files) {
+  for (const std::string& name : files.names()) {
+    RETURN_IF_ERROR(WriteFileAtomically((dir / name).string(), files.Bytes(name)));
   }
   return absl::OkStatus();
 }
 
-absl::Status WriteDirectory(const fs::path& dst, const NamedBytes& files) {
+absl::Status WriteDirectory(const fs::path& dst, const CorpusFiles& files) {
   fs::path temporary = dst;
   temporary += fmt::format(".tmp.{}", getpid());
   RETURN_IF_ERROR(MakeDirectories(temporary.string()));
@@ -86,25 +114,24 @@ absl::Status CheckDestination(const std::string& dst) {
 }
 
 absl::StatusOr<CorpusReport> PublishCorpus(const std::string& dst, const SplitTokens& tokens,
-                                           const Tokenizer& vocabulary, CorpusManifest manifest) {
+                                           const Tokenizer& vocabulary, CorpusManifest manifest,
+                                           const TokenIds& headers) {
   RETURN_IF_ERROR(CheckDestination(dst));
-  NamedBytes files;
   for (const Split split : kSplits) {
-    const auto& of_split = tokens[static_cast<std::size_t>(split)];
-    manifest.split(split) = CountTokens(of_split, vocabulary);
-    files.emplace_back(SplitFile(split), TokensToNpy(of_split));
+    CountTokens(tokens[static_cast<std::size_t>(split)], vocabulary, manifest.split(split));
   }
-  files.emplace_back(kVocabFile, vocabulary.ToJson());
+  CorpusFiles files(tokens, vocabulary, headers);
   manifest.vocab = vocabulary.vocab();
   manifest.doc_token = vocabulary.doc_token();
   manifest.files.clear();
-  for (const auto& [name, bytes] : files) {
+  for (const std::string& name : files.names()) {
+    const std::string bytes = files.Bytes(name);
     manifest.files.push_back({.name = name,
                               .sha256 = Sha256Hex(bytes),
                               .bytes = static_cast<std::int64_t>(bytes.size())});
   }
   const std::string json = ManifestToJson(manifest);
-  files.emplace_back(kManifestFile, json);
+  files.AddManifest(json);
   CorpusReport report;
   report.id = CorpusId(Sha256Hex(json));
   report.manifest = std::move(manifest);

@@ -22,17 +22,19 @@ struct CorpusReport {
 };
 
 // The token ids of each split, indexed by Split.
-using SplitTokens = std::array<std::vector<std::uint16_t>, 3>;
+using SplitTokens = std::array<TokenIds, 3>;
 
 // OK if `dst` is absent, an empty directory, or a corpus; kAlreadyExists otherwise. Asked before
 // the work starts.
 absl::Status CheckDestination(const std::string& dst);
 
-// Completes `manifest` (vocab, doc_token, splits, files: all from the bytes) and writes the corpus.
+// Completes `manifest` (vocab, doc_token, tokens and documents of the splits, files: all from the
+// bytes) and writes the corpus, one file after another; `headers` is empty, or headers.npy's.
 // An equal corpus in `dst` is left as it is, and repaired where its files are damaged; any other is
 // kAlreadyExists.
 absl::StatusOr<CorpusReport> PublishCorpus(const std::string& dst, const SplitTokens& tokens,
-                                           const Tokenizer& vocabulary, CorpusManifest manifest);
+                                           const Tokenizer& vocabulary, CorpusManifest manifest,
+                                           const TokenIds& headers = {});
 
 }  // namespace etude
 

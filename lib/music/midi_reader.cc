@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "lib/music/midi_chunks.h"
@@ -61,7 +63,7 @@ void SetSmpteTime(const MidiHeader& header, Score& score) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  Reader(std::string_view bytes, bool sorts_chords) : bytes_(bytes), sorts_chords_(sorts_chords) {}
 
   MidiReading Read();
 
@@ -81,15 +83,18 @@ class Reader {
   void AddChange(std::vector<Change>& changes, const Change& change, std::int64_t offset);
   std::int32_t VoiceOf(int channel, std::int64_t offset);
   void BorrowPrograms();
+  std::vector<Voice> VoicesAsWritten() const;
   void Finish(const MidiChunks& chunks);
 
   // What is known of a voice beside its notes.
   struct Part {
+    int track = 0;
     int channel = 0;
     bool has_program = false;  // its own track set it
   };
 
   const std::string_view bytes_;
+  bool sorts_chords_;
   MidiFaults faults_;
   MidiReading reading_;
   std::vector<Part> parts_;  // of reading_.score.voices
@@ -237,7 +242,8 @@ std::int32_t Reader::VoiceOf(int channel, std::int64_t offset) {
       return -1;
     }
     known = static_cast<std::int32_t>(parts_.size());
-    parts_.push_back({.channel = channel, .has_program = has_program_[c]});
+    parts_.push_back(
+        {.track = reading_.tracks, .channel = channel, .has_program = has_program_[c]});
     reading_.score.voices.push_back({.name = {}, .program = program, .drums = drums, .notes = {}});
   }
   voice_[c] = known;
@@ -320,6 +326,18 @@ void Reader::BorrowPrograms() {
   }
 }
 
+std::vector<Voice> Reader::VoicesAsWritten() const {
+  std::vector<std::size_t> order(parts_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const std::vector<Voice>& voices = reading_.score.voices;
+  std::ranges::stable_sort(order, {}, [&](std::size_t v) {
+    return std::tuple(parts_[v].track, parts_[v].channel, voices[v].program);
+  });
+  std::vector<Voice> as_written;
+  for (const std::size_t v : order) as_written.push_back(voices[v]);
+  return as_written;
+}
+
 void Reader::Finish(const MidiChunks& chunks) {
   const MidiHeader& header = chunks.header();
   const auto size = static_cast<std::int64_t>(bytes_.size());
@@ -332,8 +350,11 @@ void Reader::Finish(const MidiChunks& chunks) {
   if (reading_.notes == 0) faults_.Add(MidiFault::kNoNotes, size);
   if (is_smpte_) SetSmpteTime(header, reading_.score);
   if (reading_.format == 1) BorrowPrograms();
+  std::vector<Voice> as_written;
+  if (!sorts_chords_) as_written = VoicesAsWritten();
   for (Voice& voice : reading_.score.voices) SortChords(voice.notes);
   Normalize(reading_.score);
+  if (!sorts_chords_) reading_.score.voices = std::move(as_written);
   reading_.faults = faults_.list();
   reading_.whole = std::ranges::none_of(
       reading_.faults, [](const MidiFaultCount& fault) { return LosesMusic(fault.fault); });
@@ -341,6 +362,10 @@ void Reader::Finish(const MidiChunks& chunks) {
 
 }  // namespace
 
-MidiReading ReadMidi(std::string_view bytes) { return Reader(bytes).Read(); }
+MidiReading ReadMidi(std::string_view bytes) { return Reader(bytes, /*sorts_chords=*/true).Read(); }
+
+MidiReading ReadMidiAsWritten(std::string_view bytes) {
+  return Reader(bytes, /*sorts_chords=*/false).Read();
+}
 
 }  // namespace etude

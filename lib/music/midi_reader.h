@@ -40,6 +40,11 @@ struct MidiReading {
 // a second are 29.97 (30000/1001). Pedals, bends and volumes are not music here.
 MidiReading ReadMidi(std::string_view bytes);
 
+// The same, but notes that begin together stay in the order of their note-ons, so that a voice is
+// sorted by onset alone, and the voices of a track lie by channel and program. symusic reads so,
+// and tokens written in that order equal miditok's.
+MidiReading ReadMidiAsWritten(std::string_view bytes);
+
 }  // namespace etude
 
 #endif  // ETUDE_LIB_MUSIC_MIDI_READER_H_

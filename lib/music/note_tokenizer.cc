@@ -1,7 +1,7 @@
 #include "lib/music/note_tokenizer.h"
 
 #include <algorithm>
-#include <array>
+#include <set>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -59,10 +59,20 @@ absl::StatusOr<TokenIds> NoteTokenizer::Encode(std::string_view text) const {
   std::string key;  // reused: a map of strings finds no view
   ForEachToken(text, [&](std::string_view token) {
     key.assign(token);
-    const auto found = ids_.find(key);
-    ids.push_back(found == ids_.end() ? static_cast<std::uint16_t>(kUnknown) : found->second);
+    if (const auto found = ids_.find(key); found != ids_.end()) {
+      ids.push_back(found->second);
+    } else {
+      Spell(token, ids);
+    }
   });
   return ids;
+}
+
+void NoteTokenizer::Spell(std::string_view lexeme, TokenIds& ids) const {
+  for (const char c : lexeme) {
+    const auto found = ids_.find(std::string(1, c));
+    ids.push_back(found == ids_.end() ? static_cast<std::uint16_t>(kUnknown) : found->second);
+  }
 }
 
 std::string NoteTokenizer::Decode(std::span<const std::uint16_t> ids) const {
@@ -74,7 +84,16 @@ std::string NoteTokenizer::Decode(std::span<const std::uint16_t> ids) const {
   return text;
 }
 
+std::int64_t CountNoteTokens(std::string_view text) {
+  std::int64_t count = 0;
+  ForEachToken(text, [&](std::string_view) { ++count; });
+  return count;
+}
+
 void NoteVocabularyBuilder::Add(std::string_view text, bool /*sample*/) {
+  for (const char c : text) {
+    if (c >= ' ' && c < '\x7F') characters_[static_cast<unsigned char>(c)] = true;
+  }
   ForEachToken(text, [&](std::string_view token) {
     if (const auto found = counts_.find(token); found != counts_.end()) {
       ++found->second;
@@ -85,19 +104,20 @@ void NoteVocabularyBuilder::Add(std::string_view text, bool /*sample*/) {
 }
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> NoteVocabularyBuilder::Finish() {
-  std::vector<std::pair<std::string, std::int64_t>> lexemes(counts_.begin(), counts_.end());
-  const std::size_t room = Tokenizer::kMaxVocab - 2;
-  if (lexemes.size() > room) {
-    std::ranges::stable_sort(lexemes, std::ranges::greater(),
-                             [](const auto& l) { return l.second; });
-    lexemes.resize(room);
-    std::ranges::sort(lexemes);
+  using Counted = std::pair<std::string, std::int64_t>;
+  std::vector<Counted> lexemes(counts_.begin(), counts_.end());
+  std::ranges::stable_sort(lexemes, std::ranges::greater(), &Counted::second);
+  std::set<std::string> chosen;  // in byte order
+  for (std::size_t c = 0; c < characters_.size(); ++c) {
+    if (characters_[c]) chosen.emplace(1, static_cast<char>(c));
+  }
+  for (const auto& [text, count] : lexemes) {
+    if (chosen.size() == static_cast<std::size_t>(Tokenizer::kMaxVocab - 2)) break;
+    if (text != Tokenizer::kDocText && text != Tokenizer::kUnknownText) chosen.insert(text);
   }
   std::vector<std::string> tokens = {std::string(Tokenizer::kDocText),
                                      std::string(Tokenizer::kUnknownText)};
-  for (auto& [text, count] : lexemes) {
-    if (text != tokens[kDoc] && text != tokens[kUnknown]) tokens.push_back(text);
-  }
+  tokens.insert(tokens.end(), chosen.begin(), chosen.end());
   return std::make_unique<const NoteTokenizer>(std::move(tokens));
 }
 

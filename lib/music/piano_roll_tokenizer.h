@@ -13,7 +13,9 @@
 
 namespace etude {
 
-inline constexpr int kDefaultRollSteps = 12;  // of a quarter: sixteenths and triplets
+// Of a quarter: thirty-seconds and triplets. As a frame lasts as long as nothing changes, a finer
+// grid makes no more tokens.
+inline constexpr int kDefaultRollSteps = 24;
 inline constexpr int kMaxRollSteps = 96;
 // The longest frame in quarters; a longer one is written again with its notes held.
 inline constexpr int kMaxRollFrameQuarters = 8;

@@ -32,7 +32,7 @@ class Tokenizer {
 
   virtual ~Tokenizer() = default;
 
-  // As --tokenizer takes it: "char", "note", "remi", "pianoroll:12", "bpe:512:char".
+  // As --tokenizer takes it: "char", "note", "remi", "pianoroll:24", "bpe:512:char".
   virtual std::string scheme() const = 0;
   virtual MusicForm form() const = 0;
   // The bytes of vocab.json; TokenizerFromJson reads them.

@@ -176,8 +176,6 @@ TEST_F(CorpusBuildTest, RefusalsSayWhatToType) {
   EXPECT_TRUE(absl::IsInvalidArgument(none));
   EXPECT_NE(MessageOf(none).find("etude corpus fetch folk"), std::string::npos);
   CorpusBuildOptions options = Options();
-  options.tokenizer = "remi";
-  EXPECT_TRUE(absl::IsUnimplemented(BuildCorpus(options).status()));
   options.tokenizer = "word";
   EXPECT_TRUE(absl::IsInvalidArgument(BuildCorpus(options).status()));
   EXPECT_FALSE(FileExists(Path("dst")));

@@ -38,7 +38,7 @@ TEST_F(CorpusLoadTest, SaysWhatPlanningNeeds) {
   EXPECT_EQ(corpus.train_tokens, *ReadTokenCount(Path("c/train.npy")));
   EXPECT_EQ(corpus.val_tokens, *ReadTokenCount(Path("c/val.npy")));
   EXPECT_EQ(corpus.test_tokens, *ReadTokenCount(Path("c/test.npy")));
-  ASSERT_EQ(corpus.files.size(), 5u);
+  ASSERT_EQ(corpus.files.size(), 6u);
   for (const ArtifactFile& file : corpus.files) {
     EXPECT_EQ(file.sha256, Sha256Hex(Read("c/" + file.name))) << file.name;
     EXPECT_EQ(file.bytes, static_cast<std::int64_t>(Read("c/" + file.name).size())) << file.name;

@@ -27,7 +27,7 @@ TEST(TokenizerTest, NamesAreReadAndWritten) {
     EXPECT_EQ(parsed->text(), name);
   }
   EXPECT_EQ(ParseTokenizerName("bpe:512")->text(), "bpe:512:char");
-  EXPECT_EQ(ParseTokenizerName("pianoroll")->text(), "pianoroll:12");
+  EXPECT_EQ(ParseTokenizerName("pianoroll")->text(), "pianoroll:24");
 }
 
 TEST(TokenizerTest, OtherNamesAreRefusedWithThoseAllowed) {
@@ -94,7 +94,14 @@ TEST(TokenizerTest, NoteTokensAreLexemesWithoutTheirLengths) {
        {"K:Gm", "\n", "^G", "B", "]", "3/2", "z", "2", "^f'", "(3", "~", "|]"}) {
     EXPECT_TRUE(std::ranges::find(tokens, token) != tokens.end()) << token;
   }
-  const std::string unseen = tokenizer->Decode(*tokenizer->Encode("K:Gm\nC,2"));
+}
+
+TEST(TokenizerTest, AnUnseenLexemeIsSpelledAndAnUnseenCharacterIsUnknown) {
+  const auto tokenizer = Learned("note");
+  const TokenIds ids = tokenizer->Encode("K:D/2m\n").value();
+  EXPECT_EQ(ids.size(), 7u);
+  EXPECT_EQ(tokenizer->Decode(ids), "K:D/2m\n");
+  const std::string unseen = tokenizer->Decode(*tokenizer->Encode("K:Gm\nE2"));
   EXPECT_EQ(unseen,
             "K:Gm\n\xEF\xBF\xBD"
             "2");
