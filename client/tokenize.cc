@@ -26,6 +26,7 @@ struct TokenizeFlags {
 using SharedTokenizer = std::shared_ptr<const Tokenizer>;
 
 absl::StatusOr<std::vector<Piece>> ReadPieces(const std::string& path) {
+  if (!FileExists(path)) return NotFound(path + ": no such file");
   ASSIGN_OR_RETURN(const std::vector<PieceFile> files, ListPieceFiles(path, /*with_midi=*/true));
   if (files.size() != 1 || files[0].path != path) {
     return WithHint(InvalidArgument(path + " is a directory; a file of ABC or MIDI is read here"),
