@@ -155,6 +155,8 @@ absl::StatusOr<ExitCode> Check(Session& session, const std::vector<std::string>&
     tunes.insert(tunes.end(), std::make_move_iterator(checked.begin()),
                  std::make_move_iterator(checked.end()));
   }
+  const Session::World& world = session.world();
+  RETURN_IF_ERROR(AskJudges(tunes, world.environment, world.program_dir));
   session.Print(CheckReport(tunes));
   return ExitCode::kOk;
 }
@@ -166,7 +168,9 @@ void AddCheck(CommandTree& tree, CLI::App& noun) {
       {"check",
        "Say of each tune in ABC whether it lexes, has right bars, and plays.",
        {"etude music check samples.abc", "etude music check abc/folk/*.abc -o json"},
-       "lexes: a key, and a meaning for every character of the music (V0). bars right: as long as\n"
+       "lexes: a key, and a meaning for every character of the music (V0). abcjs (V1) and "
+       "abc2midi\n"
+       "(V2) are asked where they are installed. bars right: as long as\n"
        "the meter says, but a bar beside a repeat or a double bar may be short (V3). plays: there\n"
        "are notes (V4). Failures are at LINE:COLUMN of the file; they do not change the exit "
        "code."},

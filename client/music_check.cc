@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "client/music_judges.h"
+#include "lib/base/status.h"
 #include "lib/music/abc_clean.h"
 #include "lib/music/abc_reader.h"
 
@@ -39,6 +41,7 @@ CheckedLevel LevelOf(bool holds, const AbcReading& reading, int first_line,
 CheckedTune CheckTune(std::string_view text, int first_line) {
   const AbcReading reading = ReadAbc(text);
   CheckedTune tune;
+  tune.text = text;
   tune.title = reading.header.title;
   tune.lexes =
       LevelOf(reading.lexes, reading, first_line, {AbcFault::kNoKey, AbcFault::kUnknownText});
@@ -52,10 +55,39 @@ CheckedTune CheckTune(std::string_view text, int first_line) {
   return tune;
 }
 
+CheckedLevel Judged(const std::string& complaint) { return {complaint.empty(), complaint}; }
+
+// Both a count and, for a tune, true, false or nothing.
+struct JudgedColumn {
+  const char* key;
+  const char* title;
+  std::optional<CheckedLevel> CheckedTune::*level;
+};
+constexpr JudgedColumn kJudged[] = {
+    {"abcjs", "abcjs (V1)", &CheckedTune::abcjs},
+    {"abc2midi", "abc2midi (V2)", &CheckedTune::abc2midi},
+    {"abc2midi_bars", "abc2midi's bars (V3)", &CheckedTune::abc2midi_bars},
+};
+
+Cell CountOf(const JudgedColumn& column, const std::vector<CheckedTune>& tunes) {
+  std::int64_t holding = 0;
+  bool asked = false;
+  for (const CheckedTune& tune : tunes) {
+    const std::optional<CheckedLevel>& level = tune.*column.level;
+    asked = asked || level.has_value();
+    holding += level && level->holds ? 1 : 0;
+  }
+  return asked ? Cell(holding) : Cell();
+}
+
 // What a table shows: the first level that fails.
 std::string FirstReason(const CheckedTune& tune) {
   for (const CheckedLevel* level : {&tune.lexes, &tune.bars, &tune.plays}) {
     if (!level->holds) return level->reason;
+  }
+  for (const JudgedColumn& column : kJudged) {
+    const std::optional<CheckedLevel>& level = tune.*column.level;
+    if (level && !level->holds) return level->reason;
   }
   return "";
 }
@@ -79,6 +111,23 @@ std::vector<CheckedTune> CheckTunes(const std::string& file, std::string_view te
   return tunes;
 }
 
+absl::Status AskJudges(std::vector<CheckedTune>& tunes, const Environment& environment,
+                       const std::string& program_dir) {
+  std::vector<std::string> texts;
+  for (const CheckedTune& tune : tunes) texts.push_back(tune.text);
+  const auto abcjs = JudgeByAbcjs(texts, environment, program_dir);
+  if (!abcjs.ok() && !absl::IsNotFound(abcjs.status())) return abcjs.status();
+  const auto abc2midi = JudgeByAbc2midi(texts, environment);
+  if (!abc2midi.ok() && !absl::IsNotFound(abc2midi.status())) return abc2midi.status();
+  for (std::size_t i = 0; i < tunes.size(); ++i) {
+    if (abcjs.ok()) tunes[i].abcjs = Judged((*abcjs)[i].first_complaint);
+    if (!abc2midi.ok()) continue;
+    tunes[i].abc2midi = Judged((*abc2midi)[i].first_complaint);
+    tunes[i].abc2midi_bars = Judged((*abc2midi)[i].first_bar_complaint);
+  }
+  return absl::OkStatus();
+}
+
 Report CheckReport(const std::vector<CheckedTune>& tunes) {
   Report report{"tunes",
                 {},
@@ -94,7 +143,10 @@ Report CheckReport(const std::vector<CheckedTune>& tunes) {
                        {"reason", "first failure"},
                        {"lexes_reason", ""},
                        {"bars_reason", ""},
-                       {"plays_reason", ""}},
+                       {"plays_reason", ""},
+                       {"abcjs_reason", ""},
+                       {"abc2midi_reason", ""},
+                       {"abc2midi_bars_reason", ""}},
                       {}},
                 "no tunes"};
   std::int64_t lexes = 0;
@@ -108,11 +160,18 @@ Report CheckReport(const std::vector<CheckedTune>& tunes) {
                                  tune.bars.holds, tune.plays.holds, tune.notes, tune.bar_count,
                                  tune.faults, FirstReason(tune), tune.lexes.reason,
                                  tune.bars.reason, tune.plays.reason});
+    for (const JudgedColumn& column : kJudged) {
+      const std::optional<CheckedLevel>& level = tune.*column.level;
+      report.list->rows.back().push_back(level ? Cell(level->reason) : Cell());
+    }
   }
   report.facts = {{{"checked", "tunes", Show::kCount}, std::ssize(tunes)},
                   {{"lex", "lex (V0)", Show::kCount}, lexes},
                   {{"bars_right", "bars right (V3)", Show::kCount}, bars},
                   {{"play", "play (V4)", Show::kCount}, plays}};
+  for (const JudgedColumn& column : kJudged) {
+    report.facts.push_back({{column.key, column.title, Show::kCount}, CountOf(column, tunes)});
+  }
   return report;
 }
 
