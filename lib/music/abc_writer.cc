@@ -150,14 +150,14 @@ class Accidentals {
   // `over_bar`: tied to the same note before the bar line.
   void Append(std::string& text, const SpelledPitch& spelled, bool over_bar) {
     const std::size_t letter = IndexOf(spelled.letter);
-    int& here = in_octave_[static_cast<std::size_t>(spelled.octave + 1)][letter];
+    int& here = in_octave_[OctaveIndex(spelled.octave)][letter];
     int& everywhere = in_all_octaves_[letter];
     // In a bar with a note below C,,,, (16 Hz) abc2midi knows no accidental but the note's own.
     lowest_ = lowest_ || spelled.octave < 0;
     if (here != spelled.accidental || everywhere != spelled.accidental || lowest_ ||
         (over_bar && marked_before_[letter])) {
       static constexpr std::array<std::string_view, 5> kMarks = {"__", "_", "=", "^", "^^"};
-      text.append(kMarks[static_cast<std::size_t>(spelled.accidental + 2)]);
+      text.append(*(kMarks.begin() + 2 + spelled.accidental));
       here = everywhere = spelled.accidental;
       marked_[letter] = true;
     }
@@ -170,6 +170,9 @@ class Accidentals {
  private:
   using OfLetters = std::array<int, 7>;
   static std::size_t IndexOf(char letter) { return static_cast<std::size_t>(letter - 'A'); }
+  static std::size_t OctaveIndex(std::ptrdiff_t octave) {
+    return static_cast<std::size_t>(octave + 1);
+  }
 
   std::optional<Key> spelled_for_;
   std::array<SpelledPitch, 128> spelling_;

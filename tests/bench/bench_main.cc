@@ -13,6 +13,7 @@
 #include "tests/bench/bench_client.h"
 #include "tests/bench/bench_report.h"
 #include "tests/bench/machine_facts.h"
+#include "tests/bench/music_bench.h"
 #include "tests/bench/statistics.h"
 
 namespace etude {
@@ -99,6 +100,31 @@ int Run(const Bench& bench, const Flags& flags) {
   return 0;
 }
 
+int RunMusic(const MusicBenchOptions& options, const std::string& output) {
+  const absl::StatusOr<MusicBenchReport> report = RunMusicBench(options);
+  if (!report.ok()) {
+    fmt::print(stderr, "etude-bench music: {}\n", MessageOf(report.status()));
+    return kExitFailed;
+  }
+  fmt::print("{}", output == "json" ? report->json : report->text);
+  return 0;
+}
+
+CLI::App* AddMusic(CLI::App& app, MusicBenchOptions& options, std::string& output) {
+  CLI::App* command = app.add_subcommand("music", "MIDI to ABC on one core, beside midi2abc");
+  command->add_option("-o,--output", output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}));
+  command->add_option("--files", options.files, "a directory of .mid files; default: its own")
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--seconds", options.seconds, "of each timed phase; default 2")
+      ->check(CLI::Range(0.1, static_cast<double>(kMaxSeconds)));
+  command->footer(
+      "Examples:\n"
+      "  etude-bench music\n"
+      "  etude-bench music --files midi/game -o json\n");
+  return command;
+}
+
 void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("-o,--output", flags.output, "table or json")
       ->check(CLI::IsMember({"table", "json"}));
@@ -160,6 +186,8 @@ int main(int argc, char** argv) {
     command->footer(etude::kExamples);
     command->callback([&chosen, &bench] { chosen = &bench; });
   }
+  etude::MusicBenchOptions music_options;
+  const CLI::App* music = etude::AddMusic(app, music_options, flags.output);
   app.require_subcommand(1);
   app.footer(etude::kExamples);
   try {
@@ -167,5 +195,6 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : etude::kExitUsage;
   }
+  if (music->parsed()) return etude::RunMusic(music_options, flags.output);
   return etude::Run(*chosen, flags);
 }
