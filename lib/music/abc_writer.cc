@@ -136,7 +136,7 @@ class Accidentals {
       spelled_for_ = key;
       spelling_ = SpellPitches(key);
       for (char letter = 'A'; letter <= 'G'; ++letter) {
-        signature_[IndexOf(letter)] = SignatureAccidental(key, letter);
+        signature_[IndexOf(letter)] = static_cast<std::int8_t>(SignatureAccidental(key, letter));
       }
     }
     in_all_octaves_ = signature_;
@@ -150,15 +150,15 @@ class Accidentals {
   // `over_bar`: tied to the same note before the bar line.
   void Append(std::string& text, const SpelledPitch& spelled, bool over_bar) {
     const std::size_t letter = IndexOf(spelled.letter);
-    int& here = in_octave_[OctaveIndex(spelled.octave)][letter];
-    int& everywhere = in_all_octaves_[letter];
+    std::int8_t& here = in_octave_[OctaveIndex(spelled.octave)][letter];
+    std::int8_t& everywhere = in_all_octaves_[letter];
     // In a bar with a note below C,,,, (16 Hz) abc2midi knows no accidental but the note's own.
     lowest_ = lowest_ || spelled.octave < 0;
     if (here != spelled.accidental || everywhere != spelled.accidental || lowest_ ||
         (over_bar && marked_before_[letter])) {
       static constexpr std::array<std::string_view, 5> kMarks = {"__", "_", "=", "^", "^^"};
       text.append(*(kMarks.begin() + 2 + spelled.accidental));
-      here = everywhere = spelled.accidental;
+      here = everywhere = static_cast<std::int8_t>(spelled.accidental);
       marked_[letter] = true;
     }
     const bool low = spelled.octave < 5;
@@ -168,7 +168,7 @@ class Accidentals {
   }
 
  private:
-  using OfLetters = std::array<int, 7>;
+  using OfLetters = std::array<std::int8_t, 7>;
   static std::size_t IndexOf(char letter) { return static_cast<std::size_t>(letter - 'A'); }
   static std::size_t OctaveIndex(std::ptrdiff_t octave) {
     return static_cast<std::size_t>(octave + 1);
@@ -242,9 +242,22 @@ class LayerWriter {
       if (chord.onset == bar.start + value.start) SpellChord(layer.PitchesOf(chord));
       AppendChord(chord.onset < bar.start && value.start == 0);
     }
-    const int written = value.triplet ? 3 : 2;  // halves
-    AppendLength(text_, value.steps * unit_ * written, 8 * quarter_);
+    AppendSteps(value.steps, value.triplet);
     if (value.tied) text_.push_back('-');
+  }
+
+  // Lengths are few, and each is written often.
+  void AppendSteps(std::int64_t steps, bool triplet) {
+    const int written = triplet ? 3 : 2;  // halves
+    if (steps >= kRememberedSteps) {
+      return AppendLength(text_, steps * unit_ * written, 8 * quarter_);
+    }
+    std::string& length = lengths_[static_cast<std::size_t>(2 * steps + (triplet ? 1 : 0))];
+    if (length.empty()) {
+      AppendLength(length, steps * unit_ * written, 8 * quarter_);
+      length.push_back(' ');  // known, though it may be no text
+    }
+    text_.append(length, 0, length.size() - 1);
   }
 
   void AppendTriplet(int values) {
@@ -265,6 +278,8 @@ class LayerWriter {
     if (chord_.size() > 1) text_.push_back(']');
   }
 
+  static constexpr std::int64_t kRememberedSteps = 256;
+
   const Bars& bars_;
   std::int64_t quarter_;  // steps
   std::int64_t unit_;     // of L:1/unit
@@ -273,6 +288,7 @@ class LayerWriter {
   std::vector<SpelledPitch> chord_;  // that sounds
   std::vector<BarEvent> events_;
   std::vector<NoteValue> values_;
+  std::array<std::string, 2 * kRememberedSteps> lengths_;
 };
 
 // A voice as it is written: one line of music or more.
@@ -341,10 +357,13 @@ std::vector<Part> PartsOf(std::vector<Voice> voices) {
 
 // The denominator of L: that makes the lengths shortest to write.
 int UnitOf(const std::vector<Part>& parts, std::int64_t quarter) {
-  std::map<std::int64_t, std::int64_t> counts;
+  constexpr std::int64_t kLongest = 512;  // longer ones are too few to matter
+  std::array<std::int64_t, kLongest> counts{};
   for (const Part& part : parts) {
     for (const Layer& layer : part.layers) {
-      for (const Chord& chord : layer.chords) ++counts[chord.end - chord.onset];
+      for (const Chord& chord : layer.chords) {
+        ++counts[static_cast<std::size_t>(std::min(chord.end - chord.onset, kLongest - 1))];
+      }
     }
   }
   int best = 8;
@@ -352,7 +371,9 @@ int UnitOf(const std::vector<Part>& parts, std::int64_t quarter) {
   std::string text;
   for (const int unit : {8, 16, 4, 32}) {
     std::int64_t chars = 0;
-    for (const auto& [steps, count] : counts) {
+    for (std::int64_t steps = 1; steps < kLongest; ++steps) {
+      const std::int64_t count = counts[static_cast<std::size_t>(steps)];
+      if (count == 0) continue;
       text.clear();
       const int written = quarter % 3 == 0 && steps % 3 != 0 ? 3 : 2;  // halves, as in triplets
       AppendLength(text, steps * unit * written, 8 * quarter);

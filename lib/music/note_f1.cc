@@ -58,7 +58,8 @@ ByPitch SortByPitch(const Score& score, std::int64_t scale) {
   }
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto begin = sorted.notes.begin() + static_cast<std::ptrdiff_t>(sorted.starts[i]);
-    std::sort(begin, begin + static_cast<std::ptrdiff_t>(counts[i]));
+    const auto end = begin + static_cast<std::ptrdiff_t>(counts[i]);
+    if (!std::is_sorted(begin, end)) std::sort(begin, end);
   }
   return sorted;
 }

@@ -119,69 +119,87 @@ std::int64_t NearBeat(double end, std::int64_t onset, double tolerance, std::int
   for (const std::int64_t division : {1, 2, 3, 4, 6, 8}) {
     if (steps % division != 0) continue;
     const std::int64_t width = steps / division;
-    const std::int64_t point = std::llround(end / static_cast<double>(width)) * width;
+    const auto point = static_cast<std::int64_t>(end / static_cast<double>(width) + 0.5) * width;
     if (point > onset && std::abs(static_cast<double>(point) - end) <= tolerance) return point;
   }
   return std::max(onset + 1, static_cast<std::int64_t>(std::llround(end)));
 }
 
-// `onsets` are the voice's, sorted and distinct, in steps.
-std::int64_t PitchedEnd(const Rounding& rounding, const Note& source, std::int64_t onset,
-                        const std::vector<std::int64_t>& onsets) {
+// A voice's onsets in steps, sorted and distinct.
+using Onsets = std::vector<std::int64_t>;
+
+// The first onset at `time` or later, from `place` on. Notes seldom outlast a few others.
+std::size_t FirstFrom(const Onsets& onsets, std::size_t place, std::int64_t time) {
+  constexpr std::size_t kNear = 8;
+  for (std::size_t i = place; i < std::min(place + kNear, onsets.size()); ++i) {
+    if (onsets[i] >= time) return i;
+  }
+  const auto from = onsets.begin() + static_cast<std::ptrdiff_t>(place);
+  return static_cast<std::size_t>(std::lower_bound(from, onsets.end(), time) - onsets.begin());
+}
+
+// `place` is that of the note's own onset.
+std::int64_t PitchedEnd(const Rounding& rounding, const Note& source, const Onsets& onsets,
+                        std::size_t place) {
+  const std::int64_t onset = onsets[place];
   const double end = rounding.Exact(source.onset + source.duration);
   const double tolerance =
       std::max(static_cast<double>(rounding.steps()) / 8, rounding.Exact(source.duration) / 5);
-  const auto after = std::ranges::lower_bound(onsets, std::llround(std::ceil(end)));
+  const auto whole = static_cast<std::int64_t>(end);
+  const std::size_t after = FirstFrom(onsets, place, whole < onset ? onset : whole);
+  // Of the onsets around the end the nearest, if it is near.
   std::int64_t nearest = -1;
-  const auto consider = [&](std::int64_t other) {
-    const double distance = std::abs(static_cast<double>(other) - end);
-    if (other <= onset || distance > tolerance) return;
-    if (nearest < 0 || distance < std::abs(static_cast<double>(nearest) - end)) nearest = other;
-  };
-  if (after != onsets.end()) consider(*after);
-  if (after != onsets.begin()) consider(*(after - 1));
+  for (std::size_t i = after == 0 ? 0 : after - 1; i < std::min(after + 2, onsets.size()); ++i) {
+    const double distance = std::abs(static_cast<double>(onsets[i]) - end);
+    if (onsets[i] <= onset || distance > tolerance) continue;
+    if (nearest < 0 || distance < std::abs(static_cast<double>(nearest) - end)) nearest = onsets[i];
+  }
   return nearest >= 0 ? nearest : NearBeat(end, onset, tolerance, rounding.steps());
 }
 
-std::int64_t DrumEnd(std::int64_t steps, std::int64_t onset,
-                     const std::vector<std::int64_t>& onsets) {
-  const std::int64_t beat = (onset / steps + 1) * steps;
-  const auto next = std::ranges::upper_bound(onsets, onset);
-  return next == onsets.end() ? beat : std::min(beat, *next);
+std::int64_t DrumEnd(std::int64_t steps, const Onsets& onsets, std::size_t place) {
+  const std::int64_t beat = (onsets[place] / steps + 1) * steps;
+  return place + 1 == onsets.size() ? beat : std::min(beat, onsets[place + 1]);
 }
 
 // Shortens a note that still sounds when its pitch begins again. Notes of one onset keep their
 // length.
 void EndBeforeRepeats(std::vector<Note>& notes) {
-  std::array<std::vector<std::size_t>, 128> sounding;
+  constexpr std::size_t kNone = ~std::size_t{0};
+  std::array<std::size_t, 128> newest;
+  newest.fill(kNone);
+  std::vector<std::size_t> with_it(notes.size(), kNone);  // the note of the same onset before it
   for (std::size_t i = 0; i < notes.size(); ++i) {
-    auto& earlier = sounding[static_cast<std::size_t>(notes[i].pitch & 127)];
-    if (!earlier.empty() && notes[earlier.back()].onset < notes[i].onset) {
-      for (const std::size_t e : earlier) {
+    std::size_t& last = newest[static_cast<std::size_t>(notes[i].pitch & 127)];
+    if (last != kNone && notes[last].onset == notes[i].onset) {
+      with_it[i] = last;
+    } else {
+      for (std::size_t e = last; e != kNone; e = with_it[e]) {
         notes[e].duration = std::min(notes[e].duration, notes[i].onset - notes[e].onset);
       }
-      earlier.clear();
     }
-    earlier.push_back(i);
+    last = i;
   }
 }
 
 Voice QuantizeVoice(const Voice& voice, const Rounding& rounding) {
   Voice quantized{.name = voice.name, .program = voice.program, .drums = voice.drums, .notes = {}};
-  std::vector<std::int64_t> onsets;
-  for (const Note& note : voice.notes) {
-    const std::int64_t onset = rounding.Step(note.onset);
-    if (onsets.empty() || onsets.back() < onset) onsets.push_back(onset);
-  }
+  Onsets onsets;
   quantized.notes.reserve(voice.notes.size());
   for (const Note& note : voice.notes) {
     const std::int64_t onset = rounding.Step(note.onset);
-    const std::int64_t end = voice.drums ? DrumEnd(rounding.steps(), onset, onsets)
-                                         : PitchedEnd(rounding, note, onset, onsets);
-    quantized.notes.push_back({onset, end - onset, note.pitch, note.velocity});
+    if (onsets.empty() || onsets.back() < onset) onsets.push_back(onset);
+    quantized.notes.push_back({onset, 1, note.pitch, note.velocity});
+  }
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < voice.notes.size(); ++i) {
+    Note& note = quantized.notes[i];
+    if (onsets[place] != note.onset) ++place;
+    const std::int64_t end = voice.drums ? DrumEnd(rounding.steps(), onsets, place)
+                                         : PitchedEnd(rounding, voice.notes[i], onsets, place);
+    note.duration = end - note.onset;
   }
   EndBeforeRepeats(quantized.notes);
-  std::ranges::sort(quantized.notes);
   return quantized;
 }
 
