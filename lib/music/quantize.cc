@@ -119,7 +119,7 @@ std::int64_t NearBeat(double end, std::int64_t onset, double tolerance, std::int
   for (const std::int64_t division : {1, 2, 3, 4, 6, 8}) {
     if (steps % division != 0) continue;
     const std::int64_t width = steps / division;
-    const auto point = static_cast<std::int64_t>(end / static_cast<double>(width) + 0.5) * width;
+    const std::int64_t point = std::llrint(end / static_cast<double>(width)) * width;
     if (point > onset && std::abs(static_cast<double>(point) - end) <= tolerance) return point;
   }
   return std::max(onset + 1, static_cast<std::int64_t>(std::llround(end)));
