@@ -5,7 +5,7 @@ check_abc_output.py DIR   for every DIR/**/*.abc, one tune each, prints a line f
                           TOOLS". A tool that is not installed is named in a line "no abc2midi" or "no abcjs".
 
 abc2midi is $ETUDE_ABC2MIDI or the one on PATH. It exits with 0 whatever it finds, and on some texts never: it gets
-TIMEOUT seconds. abcjs is looked for in $ETUDE_NODE_MODULES and .deps/node_modules.
+TIMEOUT seconds. abcjs is looked for in $ETUDE_NODE_MODULES and .deps/npm/node_modules.
 """
 
 import os
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 
+ROOT = str(pathlib.Path(__file__).resolve().parents[2])
 TIMEOUT = 30
 # "Different length notes in tuple" and the like are remarks on legal text.
 COMPLAINT = re.compile(r"Error|time units while the time signature|Cannot find|quarter notes long not|exceeded")
@@ -50,7 +51,7 @@ def main():
     else:
         print("no abc2midi")
     node = shutil.which("node")
-    places = [os.environ.get("ETUDE_NODE_MODULES", ""), os.path.abspath(".deps/node_modules")]
+    places = [os.environ.get("ETUDE_NODE_MODULES", ""), os.path.join(ROOT, ".deps/npm/node_modules")]
     modules = next((place for place in places if os.path.isdir(os.path.join(place, "abcjs"))), None)
     if node and modules:
         tools.append("abcjs")
