@@ -375,7 +375,7 @@ std::string Scheduler::WhyQueued(const JobEntry& job, const Moment& now) const {
   if (!job.position && FirstWanting(*job.run) == nullptr) {
     return "no live sweep wants it" + before;
   }
-  if (!job.position && FirstLeasing(*job.run) != nullptr) {
+  if (!job.position && job.parent != nullptr && FirstLeasing(*job.run) != nullptr) {
     const JobEntry& trunk = *job.parent;
     return fmt::format("waits for step {} of run {}, whose trunk it shares", job.job.from,
                        trunk.run->run.key.Short()) +
