@@ -19,7 +19,11 @@ LogIntake::~LogIntake() {
   thread_.join();
   const MutexLock lock(mutex_);
   for (const Item& item : waiting_) {
-    if (item.done) item.done(Unavailable("the coordinator is stopping; send it again"));
+    if (item.done) {
+      item.done(Unavailable("the coordinator is stopping; send it again"));
+    } else {
+      logs_.Remove(item.text.job, item.text.attempt);  // nobody would ask again
+    }
   }
 }
 
