@@ -53,6 +53,7 @@ bench: build
 	cmake -E make_directory build/bench
 	for bench in ingest dispatch submit fleet recover query; do \
 	  build/bin/etude-bench $$bench --scale full -o json > build/bench/$$bench.json || exit 1; done
+	build/bin/etude-bench music -o json > build/bench/music.json
 	tests/bench/study_bench --scale full -o json > build/bench/study.json
 
 package: build
