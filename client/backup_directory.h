@@ -43,7 +43,6 @@ class BackupDirectory {
  private:
   BackupDirectory(std::string path, FileLock lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
-  absl::Status RemoveOthers(const BackupOffer& offer);
 
   std::string path_;
   FileLock lock_;

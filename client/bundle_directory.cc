@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "client/blob_tree.h"
 #include "client/display_text.h"
 #include "client/failure.h"
 #include "lib/base/file.h"
@@ -25,11 +26,6 @@ using Json = nlohmann::ordered_json;
 constexpr char kFormatVersion[] = "1.0";
 constexpr int kMaxDepth = 4;  // of brackets
 constexpr std::size_t kMaxFiles = std::size_t{1} << 20;
-constexpr absl::Duration kLockLimit = absl::Seconds(1);
-constexpr char kLockFile[] = "lock";
-constexpr char kPart[] = ".part";
-constexpr std::int64_t kSpareBytes = std::int64_t{16} << 20;
-
 absl::Status NoManifest(const std::string& why) {
   return WithHint(DataLoss(std::string(kBundleManifestFile) + ": " + why),
                   "etude export SWEEP --to bundle DIR     (make it again)");
@@ -58,7 +54,7 @@ absl::Status TakeFile(const Json& json, BundleManifest& manifest) {
     manifest.rows = std::move(file);
     return absl::OkStatus();
   }
-  if (path != BundleBlobPath(file)) {
+  if (path != BlobTreePath(file)) {
     return NoManifest("the file " + Printable(path) + " does not lie where its hash says");
   }
   if (manifest.blobs.size() == kMaxFiles) return NoManifest("too many files");
@@ -122,36 +118,15 @@ absl::Status CheckFile(const std::string& directory, const std::string& path,
 
 // A path in the directory that only an export writes.
 bool IsOfBundle(const std::string& path) {
-  const std::string whole =
-      path.ends_with(kPart) ? path.substr(0, path.size() - sizeof(kPart) + 1) : path;
-  if (whole == kLockFile || whole == kBundleManifestFile || whole == kBundleRowsFile) return true;
-  if (whole.starts_with(std::string(kBundleManifestFile) + ".tmp.")) return true;
-  if (!whole.starts_with("blobs/") || whole.size() != 71) return false;
-  return IsSha256Hex(whole.substr(6, 2) + whole.substr(9));
-}
-
-// Every file below `directory`, as paths from there.
-std::vector<std::string> FilesIn(const std::string& directory) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (fs::recursive_directory_iterator i(directory, error), end; !error && i != end;
-       i.increment(error)) {
-    if (i->is_directory(error)) continue;
-    files.push_back(i->path().lexically_relative(directory).generic_string());
-  }
-  return files;
+  return IsOfBlobTree(path, kBundleManifestFile) || WithoutPartSuffix(path) == kBundleRowsFile;
 }
 
 }  // namespace
 
-std::string BundleBlobPath(const ArtifactFile& blob) {
-  return "blobs/" + blob.sha256.substr(0, 2) + "/" + blob.sha256.substr(2);
-}
-
 std::string BundleManifestToJson(const BundleManifest& manifest) {
   Json files = Json::array({FileToJson(kBundleRowsFile, manifest.rows)});
   for (const ArtifactFile& blob : manifest.blobs) {
-    files.push_back(FileToJson(BundleBlobPath(blob), blob));
+    files.push_back(FileToJson(BlobTreePath(blob), blob));
   }
   const Json json = {{"format_version", kFormatVersion},
                      {"software", manifest.software},
@@ -190,7 +165,7 @@ absl::StatusOr<BundleManifest> VerifyBundle(const std::string& directory,
   std::int64_t read = 0;
   RETURN_IF_ERROR(CheckFile(directory, kBundleRowsFile, manifest.rows));
   for (const ArtifactFile& blob : manifest.blobs) {
-    RETURN_IF_ERROR(CheckFile(directory, BundleBlobPath(blob), blob));
+    RETURN_IF_ERROR(CheckFile(directory, BlobTreePath(blob), blob));
     read += blob.bytes;
     if (progress) progress(read);
   }
@@ -199,32 +174,24 @@ absl::StatusOr<BundleManifest> VerifyBundle(const std::string& directory,
 
 absl::StatusOr<BundleDirectory> BundleDirectory::Open(const std::string& path, Clock& clock) {
   RETURN_IF_ERROR(MakeDirectories(path));
-  for (const std::string& file : FilesIn(path)) {
+  for (const std::string& file : BlobTree(path).Files()) {
     if (IsOfBundle(file)) continue;
     return WithHint(
         AlreadyExists(fmt::format("{} holds {}, which is not of a bundle", path, Printable(file))),
         "choose another directory");
   }
-  absl::StatusOr<FileLock> lock = FileLock::Take(path + "/" + kLockFile, kLockLimit, clock);
+  absl::StatusOr<FileLock> lock = FileLock::Take(path + "/" + kTreeLockFile, kTreeLockLimit, clock);
   if (!lock.ok()) return FailedPrecondition("another etude is writing " + path + "; let it end");
   return BundleDirectory(path, *std::move(lock));
 }
 
-std::string BundleDirectory::RowsPart() const { return path_ + "/" + kBundleRowsFile + kPart; }
+std::string BundleDirectory::RowsPart() const {
+  return path_ + "/" + kBundleRowsFile + std::string(kPartSuffix);
+}
 
 absl::Status BundleDirectory::Begin(const BundleOffer& offer) {
   rows_ = offer.rows;
-  std::int64_t needed = rows_.bytes + kSpareBytes;
-  for (const ArtifactFile& blob : offer.blobs) {
-    if (!FileExists(path_ + "/" + BundleBlobPath(blob))) needed += blob.bytes;
-  }
-  std::error_code error;
-  const fs::space_info space = fs::space(path_, error);
-  if (!error && static_cast<std::int64_t>(space.available) < needed) {
-    return ResourceExhausted(fmt::format("the bundle takes {} in {}, where {} are free",
-                                         BytesText(static_cast<double>(needed)), path_,
-                                         BytesText(static_cast<double>(space.available))));
-  }
+  RETURN_IF_ERROR(BlobTree(path_).CheckRoom("the bundle", rows_.bytes, offer.blobs));
   part_.open(RowsPart(), std::ios::binary | std::ios::trunc);
   return part_ ? absl::OkStatus() : FromErrno(errno, "create " + RowsPart());
 }
@@ -248,21 +215,11 @@ absl::Status BundleDirectory::EndRows() {
 }
 
 absl::StatusOr<std::string> BundleDirectory::PathOf(const ArtifactFile& blob) {
-  const std::string path = path_ + "/" + BundleBlobPath(blob);
-  const std::string parent = fs::path(path).parent_path().string();
-  if (FileExists(parent)) return path;
-  RETURN_IF_ERROR(MakeDirectories(parent));
-  RETURN_IF_ERROR(SyncDirectory(path_ + "/blobs"));
-  return path;
+  return BlobTree(path_).PathOf(blob);
 }
 
 absl::StatusOr<bool> BundleDirectory::Has(const ArtifactFile& blob) {
-  const std::string path = path_ + "/" + BundleBlobPath(blob);
-  if (!FileExists(path)) return false;
-  ASSIGN_OR_RETURN(const std::string found, Sha256HexOfFile(path));
-  if (found == blob.sha256) return true;
-  if (unlink(path.c_str()) != 0) return FromErrno(errno, "remove " + path);
-  return false;
+  return BlobTree(path_).Has(blob);
 }
 
 absl::Status BundleDirectory::Finish(const BundleOffer& offer, std::int64_t now_us) {
@@ -277,17 +234,8 @@ absl::Status BundleDirectory::Finish(const BundleOffer& offer, std::int64_t now_
   RETURN_IF_ERROR(SyncDirectory(path_));
   RETURN_IF_ERROR(
       WriteFileAtomically(path_ + "/" + kBundleManifestFile, BundleManifestToJson(manifest)));
-  return RemoveOthers(manifest);
-}
-
-absl::Status BundleDirectory::RemoveOthers(const BundleManifest& manifest) {
-  std::set<std::string> kept = {kLockFile, kBundleManifestFile, kBundleRowsFile};
-  for (const ArtifactFile& blob : manifest.blobs) kept.insert(BundleBlobPath(blob));
-  for (const std::string& file : FilesIn(path_)) {
-    if (kept.contains(file) || !IsOfBundle(file)) continue;
-    if (unlink((path_ + "/" + file).c_str()) != 0) return FromErrno(errno, "remove " + file);
-  }
-  return absl::OkStatus();
+  return BlobTree(path_).RemoveOthers({kBundleManifestFile, kBundleRowsFile}, manifest.blobs,
+                                      IsOfBundle);
 }
 
 }  // namespace etude

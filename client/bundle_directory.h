@@ -38,9 +38,6 @@ std::string BundleManifestToJson(const BundleManifest& manifest);
 // kInvalidArgument: of a later version.
 absl::StatusOr<BundleManifest> BundleManifestFromJson(std::string_view json);
 
-// Where a file of the bundle lies, from its directory.
-std::string BundleBlobPath(const ArtifactFile& blob);
-
 // Called with how many bytes have been read.
 using BundleProgress = std::function<void(std::int64_t bytes)>;
 // Reads every file that the manifest names. kNotFound: there is no manifest. kDataLoss: a file is
@@ -74,7 +71,6 @@ class BundleDirectory {
  private:
   BundleDirectory(std::string path, FileLock lock)
       : path_(std::move(path)), lock_(std::move(lock)) {}
-  absl::Status RemoveOthers(const BundleManifest& manifest);
   std::string RowsPart() const;
 
   std::string path_;

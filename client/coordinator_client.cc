@@ -584,6 +584,43 @@ absl::StatusOr<StoreView> CoordinatorClient::Store() {
 
 namespace {
 
+// Adds the blobs of one message; their names are of no use here.
+template <typename Blobs>
+absl::Status AddBlobs(const Blobs& sent, std::vector<ArtifactFile>& blobs) {
+  for (const v1::ArtifactFile& blob : sent) {
+    if (!IsSha256Hex(blob.sha256()) || blob.bytes() < 0) {
+      return BadAnswer(InvalidArgument("a blob without a hash or a size"));
+    }
+    blobs.push_back({"", blob.sha256(), blob.bytes()});
+  }
+  return blobs.size() <= kMaxBackupBlobs ? absl::OkStatus()
+                                         : Internal("the coordinator's list of blobs has no end");
+}
+
+// Whether a chunk is the next one, and whole; `of` says of what.
+absl::Status CheckChunk(const v1::Chunk& chunk, std::int64_t received, const std::string& of) {
+  if (chunk.offset() == received && Crc32c(chunk.data()) == chunk.crc32c()) return absl::OkStatus();
+  return Unavailable("a chunk of the " + of + " came damaged; repeat the same command");
+}
+
+// Reads until `parts` are whole, then lets the receiver fetch the blobs while the open call holds
+// them. `what` ended early if they never are.
+template <typename Part, typename Parts, typename Receiver, typename Explain>
+absl::Status ReceiveParts(grpc::ClientContext& context, grpc::ClientReader<Part>& reader,
+                          Parts& parts, Receiver& receiver, const std::string& what,
+                          const Explain& explain) {
+  Part part;
+  absl::Status status;
+  while (status.ok() && !parts.IsWhole() && reader.Read(&part)) status = parts.Take(part);
+  const bool whole = status.ok() && parts.IsWhole();
+  if (whole) status = receiver.OnBlobs(parts.offer());
+  if (whole || !status.ok()) context.TryCancel();
+  const absl::Status end = FromGrpc(reader.Finish());
+  if (whole || !status.ok()) return status;
+  return end.ok() ? Unavailable("the " + what + " ended early; repeat the same command")
+                  : explain(end);
+}
+
 // The parts of a backup as they come, checked against the offer.
 class BackupParts {
  public:
@@ -600,7 +637,7 @@ class BackupParts {
         return absl::OkStatus();
       }
       case v1::BackupPart::kBlobs:
-        return TakeBlobs(part.blobs());
+        return AddBlobs(part.blobs().blobs(), offer_.blobs);
       case v1::BackupPart::kManifest:
         offer_.manifest += part.manifest();
         return offer_.manifest.size() <= kMaxManifestBytes ? absl::OkStatus() : TooMuch();
@@ -617,22 +654,10 @@ class BackupParts {
  private:
   static absl::Status TooMuch() { return Internal("the coordinator's list of blobs has no end"); }
 
-  absl::Status TakeBlobs(const v1::BackupPart::Blobs& blobs) {
-    for (const v1::ArtifactFile& blob : blobs.blobs()) {
-      if (!IsSha256Hex(blob.sha256()) || blob.bytes() < 0) {
-        return BadAnswer(InvalidArgument("a blob without a hash or a size"));
-      }
-      offer_.blobs.push_back({"", blob.sha256(), blob.bytes()});
-    }
-    return offer_.blobs.size() <= kMaxBackupBlobs ? absl::OkStatus() : TooMuch();
-  }
-
   absl::Status TakeDatabase(const v1::Chunk& chunk) {
     if (!began_) RETURN_IF_ERROR(receiver_.OnOffer(offer_));
     began_ = true;
-    if (chunk.offset() != received_ || Crc32c(chunk.data()) != chunk.crc32c()) {
-      return Unavailable("a chunk of the database came damaged; repeat the same command");
-    }
+    RETURN_IF_ERROR(CheckChunk(chunk, received_, "database"));
     received_ += static_cast<std::int64_t>(chunk.data().size());
     return receiver_.OnDatabase(chunk.data());
   }
@@ -650,16 +675,8 @@ absl::Status CoordinatorClient::Backup(BackupReceiver& receiver) {
   wire_->channel.Prepare(context, kStoreDeadline);
   const auto reader = wire_->store->Backup(&context, v1::BackupRequest());
   BackupParts parts(receiver);
-  v1::BackupPart part;
-  absl::Status status;
-  while (status.ok() && !parts.IsWhole() && reader->Read(&part)) status = parts.Take(part);
-  const bool whole = status.ok() && parts.IsWhole();
-  if (whole) status = receiver.OnBlobs(parts.offer());  // the open call holds them
-  if (whole || !status.ok()) context.TryCancel();
-  const absl::Status end = FromGrpc(reader->Finish());
-  if (whole || !status.ok()) return status;
-  return end.ok() ? Unavailable("the backup ended early; repeat the same command")
-                  : wire_->Explain(end);
+  return ReceiveParts(context, *reader, parts, receiver, "backup",
+                      [this](const absl::Status& end) { return wire_->Explain(end); });
 }
 
 absl::Status CoordinatorClient::VerifyStore(const StorePart& on_part) {
@@ -683,7 +700,7 @@ class BundleParts {
       case v1::ExportPart::kOffer:
         return TakeOffer(part.offer());
       case v1::ExportPart::kBlobs:
-        return TakeBlobs(part.blobs());
+        return AddBlobs(part.blobs().blobs(), offer_.blobs);
       case v1::ExportPart::kRows:
         return TakeRows(part.rows());
       default:
@@ -706,24 +723,10 @@ class BundleParts {
     return absl::OkStatus();
   }
 
-  absl::Status TakeBlobs(const v1::ExportPart::Blobs& blobs) {
-    for (const v1::ArtifactFile& blob : blobs.blobs()) {
-      if (!IsSha256Hex(blob.sha256()) || blob.bytes() < 0) {
-        return BadAnswer(InvalidArgument("a blob without a hash or a size"));
-      }
-      offer_.blobs.push_back({"", blob.sha256(), blob.bytes()});
-    }
-    return offer_.blobs.size() <= kMaxBackupBlobs
-               ? absl::OkStatus()
-               : Internal("the coordinator's list of blobs has no end");
-  }
-
   absl::Status TakeRows(const v1::Chunk& chunk) {
     if (!began_) RETURN_IF_ERROR(receiver_.OnOffer(offer_));
     began_ = true;
-    if (chunk.offset() != received_ || Crc32c(chunk.data()) != chunk.crc32c()) {
-      return Unavailable("a chunk of the rows came damaged; repeat the same command");
-    }
+    RETURN_IF_ERROR(CheckChunk(chunk, received_, "rows"));
     received_ += static_cast<std::int64_t>(chunk.data().size());
     return receiver_.OnRows(chunk.data());
   }
@@ -743,16 +746,8 @@ absl::Status CoordinatorClient::ExportBundle(const std::string& sweep, BundleRec
   request.set_sweep(sweep);
   const auto reader = wire_->bundles->Export(&context, request);
   BundleParts parts(receiver);
-  v1::ExportPart part;
-  absl::Status status;
-  while (status.ok() && !parts.IsWhole() && reader->Read(&part)) status = parts.Take(part);
-  const bool whole = status.ok() && parts.IsWhole();
-  if (whole) status = receiver.OnBlobs(parts.offer());  // the open call holds them
-  if (whole || !status.ok()) context.TryCancel();
-  const absl::Status end = FromGrpc(reader->Finish());
-  if (whole || !status.ok()) return status;
-  return end.ok() ? Unavailable("the bundle ended early; repeat the same command")
-                  : wire_->Explain(end);
+  return ReceiveParts(context, *reader, parts, receiver, "bundle",
+                      [this](const absl::Status& end) { return wire_->Explain(end); });
 }
 
 absl::StatusOr<ImportedSweep> CoordinatorClient::ImportBundle(const std::string& rows_sha256,

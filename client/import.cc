@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "client/blob_tree.h"
 #include "client/bundle_directory.h"
 #include "client/command.h"
 #include "client/display_text.h"
@@ -31,7 +32,7 @@ absl::Status SendFiles(Session& session, CoordinatorClient& client, const std::s
   std::size_t done = 0;
   for (const ArtifactFile& blob : manifest.blobs) {
     progress->Update(fmt::format("sending blob {} of {}", ++done, manifest.blobs.size()));
-    RETURN_IF_ERROR(Send(client, directory + "/" + BundleBlobPath(blob), blob));
+    RETURN_IF_ERROR(Send(client, directory + "/" + BlobTreePath(blob), blob));
   }
   progress->Update("sending rows: " + BytesText(static_cast<double>(manifest.rows.bytes)));
   return Send(client, directory + "/" + kBundleRowsFile, manifest.rows);

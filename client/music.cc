@@ -173,7 +173,7 @@ void AddCheck(CommandTree& tree, CLI::App& noun) {
        "(V2) are asked where they are installed. bars right: as long as\n"
        "the meter says, but a bar beside a repeat or a double bar may be short (V3). plays: there\n"
        "are notes (V4). Failures are at LINE:COLUMN of the file; they do not change the exit "
-       "code."},
+       "code. json and csv carry the metrics of each tune, too."},
       [files](Session& session) { return Check(session, *files); });
   command->add_option("files", *files, "files of tunes")->required()->type_name("FILE...");
 }

@@ -49,6 +49,7 @@ CheckedTune CheckTune(std::string_view text, int first_line) {
       LevelOf(reading.bars_right, reading, first_line, {AbcFault::kBarLong, AbcFault::kBarShort});
   tune.plays = LevelOf(reading.plays, reading, first_line,
                        {AbcFault::kNoKey, AbcFault::kNoMusic, AbcFault::kTooLarge});
+  tune.metrics = MeasureMusic(reading.score);
   tune.notes = NoteCount(reading.score);
   tune.bar_count = std::ssize(reading.bars);
   tune.faults = reading.warning_count;
@@ -68,6 +69,8 @@ constexpr JudgedColumn kJudged[] = {
     {"abc2midi", "abc2midi (V2)", &CheckedTune::abc2midi},
     {"abc2midi_bars", "abc2midi's bars (V3)", &CheckedTune::abc2midi_bars},
 };
+
+std::string MetricKey(const NamedMetric& metric) { return "metric_" + std::string(metric.name); }
 
 Cell CountOf(const JudgedColumn& column, const std::vector<CheckedTune>& tunes) {
   std::int64_t holding = 0;
@@ -149,6 +152,9 @@ Report CheckReport(const std::vector<CheckedTune>& tunes) {
                        {"abc2midi_bars_reason", ""}},
                       {}},
                 "no tunes"};
+  for (const NamedMetric& metric : ListMetrics({})) {
+    report.list->columns.push_back({MetricKey(metric), ""});
+  }
   std::int64_t lexes = 0;
   std::int64_t bars = 0;
   std::int64_t plays = 0;
@@ -163,6 +169,9 @@ Report CheckReport(const std::vector<CheckedTune>& tunes) {
     for (const JudgedColumn& column : kJudged) {
       const std::optional<CheckedLevel>& level = tune.*column.level;
       report.list->rows.back().push_back(level ? Cell(level->reason) : Cell());
+    }
+    for (const NamedMetric& metric : ListMetrics(tune.metrics)) {
+      report.list->rows.back().push_back(CellOf(metric.value));
     }
   }
   report.facts = {{{"checked", "tunes", Show::kCount}, std::ssize(tunes)},

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "client/environment.h"
 #include "client/output.h"
+#include "lib/music/music_metrics.h"
 
 namespace etude {
 
@@ -33,6 +34,7 @@ struct CheckedTune {
   std::optional<CheckedLevel> abcjs;          // V1: abcjs warns of nothing
   std::optional<CheckedLevel> abc2midi;       // V2: abc2midi names no error
   std::optional<CheckedLevel> abc2midi_bars;  // V3 by abc2midi, to which no bar may be short
+  MusicMetrics metrics;
   std::int64_t notes = 0;
   std::int64_t bar_count = 0;
   std::int64_t faults = 0;

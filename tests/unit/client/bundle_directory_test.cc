@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "client/blob_tree.h"
 #include "client/failure.h"
 #include "client/temporary_directory.h"
 #include "lib/base/file.h"
@@ -48,7 +49,7 @@ class BundleDirectoryTest : public testing::Test {
     return directory.Finish(offer, 1'700'000'000'000'000);
   }
   std::string BlobFile(const std::string& blob) const {
-    return path() + "/" + BundleBlobPath({"", Sha256Hex(blob), 0});
+    return path() + "/" + BlobTreePath({"", Sha256Hex(blob), 0});
   }
   absl::Status Verified() const { return VerifyBundle(path(), nullptr).status(); }
   // Of the manifest with `from` replaced by `to`.
@@ -132,7 +133,7 @@ TEST_F(BundleDirectoryTest, ALinkIsNoFileOfTheBundleWhereverItLeads) {
 
 TEST_F(BundleDirectoryTest, AManifestMayNameNoPathButItsOwn) {
   ASSERT_TRUE(Write("rows", {"a"}).ok());
-  const std::string blob = BundleBlobPath({"", Sha256Hex("a"), 0});
+  const std::string blob = BlobTreePath({"", Sha256Hex("a"), 0});
   for (const std::string evil : {"/etc/passwd", "../outside", "blobs/../../outside", "blobs\\\\ab",
                                  "blobs/%2e%2e/x", "", "blobs/ab/\\u0000", "rows.ndjson"}) {
     ExpectDamaged(WithManifest("\"" + blob + "\"", "\"" + evil + "\""), "manifest.json");

@@ -160,7 +160,7 @@ TEST_F(AbcOutputOracleTest, OtherProgramsHaveNothingToComplainOf) {
   nothing += std::string("checked 60 by") + (abc2midi ? " abc2midi" : "") + (abcjs ? " abcjs" : "");
   EXPECT_EQ(answer, nothing + "\n");
   if (!abc2midi || !abcjs) {
-    GTEST_SKIP() << "NOT TESTED: " << answer << "run make setup; npm install --prefix .deps abcjs";
+    GTEST_SKIP() << "NOT TESTED: " << answer << "run make setup";
   }
 }
 
