@@ -26,8 +26,7 @@ std::vector<std::uint32_t> CountingSort(std::span<const std::uint32_t> positions
 Ranks RanksOf(std::span<const std::uint32_t> text) {
   std::vector<std::uint32_t> values(text.begin(), text.end());
   std::ranges::sort(values);
-  const auto [first, last] = std::ranges::unique(values);
-  values.erase(first, last);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
   Ranks ranks;
   ranks.reserve(text.size());
   for (const std::uint32_t value : text) {

@@ -27,8 +27,8 @@ std::vector<Note> Melody(const Score& score) {
     if (a.onset != b.onset) return a.onset < b.onset;
     return a.pitch != b.pitch ? a.pitch > b.pitch : a.duration > b.duration;
   });
-  const auto [first, last] = std::ranges::unique(notes, {}, &Note::onset);
-  notes.erase(first, last);
+  const auto same = [](const Note& a, const Note& b) { return a.onset == b.onset; };
+  notes.erase(std::unique(notes.begin(), notes.end(), same), notes.end());
   return notes;
 }
 
